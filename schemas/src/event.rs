@@ -1,0 +1,171 @@
+//! The facts of a ticket's life. A type's name and shape are storage format: never renamed, never changed; a new
+//! shape is a new version beside the old one. Every version has a golden sample in `schemas/golden/`.
+
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
+use serde_json::value::RawValue;
+
+use crate::{analysis::SealedAnalysis, id::RequesterId, personal::Sealed};
+
+/// Declares the closed list of events once: variant, data type, storage name, subject token.
+macro_rules! events {
+    ($( $(#[$doc:meta])* $variant:ident($data:ty) = $name:literal, $token:literal; )*) => {
+        /// A fact about a ticket.
+        #[derive(Clone, Debug, PartialEq)]
+        pub enum TicketEvent { $( $(#[$doc])* $variant($data), )* }
+
+        impl TicketEvent {
+            /// Every storage name with its subject token.
+            pub const TYPES: &'static [(&'static str, &'static str)] = &[ $( ($name, $token), )* ];
+
+            /// The storage name, which is the CloudEvents `type`.
+            #[must_use]
+            pub const fn type_name(&self) -> &'static str {
+                match self { $( Self::$variant(_) => $name, )* }
+            }
+
+            /// The exact bytes the log keeps.
+            pub fn to_data(&self) -> Result<Box<RawValue>, serde_json::Error> {
+                match self { $( Self::$variant(data) => serde_json::value::to_raw_value(data), )* }
+            }
+
+            /// Reads stored bytes back.
+            ///
+            /// # Errors
+            /// [`DecodeError::UnknownType`] for a name this build does not know (a newer writer's: readers pass
+            /// over it), [`DecodeError::Malformed`] for data that does not fit its type.
+            pub fn decode(type_name: &str, data: &RawValue) -> Result<Self, DecodeError> {
+                match type_name {
+                    $( $name => serde_json::from_str(data.get()).map(Self::$variant)
+                        .map_err(|source| DecodeError::Malformed { type_name: $name, source }), )*
+                    other => Err(DecodeError::UnknownType(other.to_owned())),
+                }
+            }
+
+            /// The JSON Schema of each event's data, by storage name.
+            #[must_use]
+            pub fn data_schemas() -> Vec<(&'static str, schemars::Schema)> {
+                vec![ $( ($name, schemars::schema_for!($data)), )* ]
+            }
+        }
+    };
+}
+
+events! {
+    /// A requester handed in a ticket.
+    Submitted(TicketSubmitted) = "hub.ticket.submitted.v1", "submitted";
+    /// The analyzer answered.
+    Analyzed(Box<TicketAnalyzed>) = "hub.ticket.analyzed.v1", "analyzed";
+    /// The analyzer gave up.
+    AnalysisFailed(AnalysisFailed) = "hub.ticket.analysis-failed.v1", "analysis-failed";
+    /// The CRM holds the ticket's one record.
+    CrmRecordCreated(CrmRecordCreated) = "hub.ticket.crm-record-created.v1", "crm-record-created";
+    /// The CRM would not take the ticket; an operator decides.
+    CrmDeliveryParked(CrmDeliveryParked) = "hub.ticket.crm-delivery-parked.v1", "crm-delivery-parked";
+}
+
+/// Why stored bytes could not be read as an event.
+#[derive(Debug, thiserror::Error)]
+pub enum DecodeError {
+    /// Written by a newer build.
+    #[error("unknown event type {0}")]
+    UnknownType(String),
+    /// The bytes do not fit the type they claim.
+    #[error("malformed data of {type_name}")]
+    Malformed {
+        /// The storage name.
+        type_name: &'static str,
+        /// What serde found. Its text may quote values: never log it.
+        source: serde_json::Error,
+    },
+}
+
+/// Who hands in the ticket.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
+pub struct Requester {
+    /// Keyed hash of the e-mail address.
+    pub id: RequesterId,
+    /// Full name.
+    pub name: Sealed<String>,
+    /// E-mail address.
+    pub email: Sealed<String>,
+}
+
+/// A file that came with the ticket. The bytes are kept outside the event, found by their hash.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "camelCase")]
+pub struct Attachment {
+    /// What it is for: `audio`.
+    pub kind: String,
+    /// By content, not by the sender's word.
+    pub media_type: String,
+    /// Length in bytes.
+    pub bytes: u64,
+    /// SHA-256 of the bytes, hexadecimal.
+    pub sha256: String,
+}
+
+/// A requester handed in a ticket.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "camelCase")]
+pub struct TicketSubmitted {
+    /// Who.
+    pub requester: Requester,
+    /// What the requester picked on the form.
+    pub request_type: String,
+    /// The text, 20 to 2000 characters.
+    pub description: Sealed<String>,
+    /// What came with it.
+    pub attachments: Vec<Attachment>,
+}
+
+/// The analyzer's answer.
+pub type TicketAnalyzed = SealedAnalysis;
+
+/// The analyzer gave up on a ticket.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+pub struct AnalysisFailed {
+    /// Why, without quoting the ticket.
+    pub reason: String,
+    /// How often it was tried.
+    pub attempts: u32,
+}
+
+/// How a CRM record came to be known.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "lowercase")]
+pub enum CrmOutcome {
+    /// The CRM confirmed the insert.
+    Posted,
+    /// The answer was lost; a look-up found the record.
+    Found,
+    /// The CRM refused a second record; the first one counts.
+    Duplicate,
+}
+
+/// The CRM holds the ticket's one record.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "camelCase")]
+pub struct CrmRecordCreated {
+    /// Which CRM: `zoho`.
+    pub system: String,
+    /// The CRM's own id of the record.
+    pub record_id: String,
+    /// How it came to be known.
+    pub how: CrmOutcome,
+    /// How many requests carried the ticket.
+    pub attempts: u32,
+    /// The delivery batch it landed with.
+    pub batch: String,
+}
+
+/// The CRM would not take the ticket.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+pub struct CrmDeliveryParked {
+    /// Which CRM: `zoho`.
+    pub system: String,
+    /// Why: the CRM's code and our reading of it, without quoting the ticket.
+    pub reason: String,
+    /// How many requests carried the ticket.
+    pub attempts: u32,
+}
