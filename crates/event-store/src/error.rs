@@ -1,0 +1,100 @@
+//! What can go wrong with the log, told apart by SQLSTATE wherever it surfaces (statement or commit).
+
+use schemas::{Position, Version};
+
+/// An operation on the log failed.
+#[derive(Debug, thiserror::Error)]
+pub enum StoreError {
+    /// The server runs with a setting under which a confirmed append can be lost.
+    #[error("refusing to run: the server has {setting} = {value}, so a confirmed event could be lost")]
+    NotDurable {
+        /// The Postgres setting.
+        setting: String,
+        /// What it is.
+        value: String,
+    },
+    /// The database cannot be reached or cannot serve now; the same call may work later.
+    #[error("the database is unavailable")]
+    Unavailable(#[source] sqlx::Error),
+    /// The database refused.
+    #[error("the database refused")]
+    Database(#[source] sqlx::Error),
+    /// A row of the log does not hold what every row must.
+    #[error("the log is damaged at position {position}: {what}")]
+    Damaged {
+        /// Where.
+        position: Position,
+        /// Which column, never its value.
+        what: &'static str,
+    },
+}
+
+impl From<sqlx::Error> for StoreError {
+    fn from(error: sqlx::Error) -> Self {
+        if is_transient(&error) { Self::Unavailable(error) } else { Self::Database(error) }
+    }
+}
+
+/// Why a command's events were not appended.
+#[derive(Debug, thiserror::Error)]
+pub enum AppendError {
+    /// Somebody else was faster: load, decide and append again.
+    #[error("the stream is at version {actual}, not at {expected}")]
+    Conflict {
+        /// What the caller had seen.
+        expected: Version,
+        /// What is there.
+        actual: Version,
+    },
+    /// An event of this id is in the log already: the work was done before.
+    #[error("already appended at position {position}")]
+    Duplicate {
+        /// Where the first of the events stands.
+        position: Position,
+    },
+    /// The idempotency key was used for another body.
+    #[error("the idempotency key was used for a different request")]
+    KeyReused,
+    /// The outcome is unknown or nothing was tried; repeating the same append is safe.
+    #[error("the log is unavailable")]
+    Unavailable(#[source] Option<std::sync::Arc<sqlx::Error>>),
+    /// The database refused the whole batch.
+    #[error("the log refused")]
+    Refused(#[source] std::sync::Arc<sqlx::Error>),
+}
+
+impl From<sqlx::Error> for AppendError {
+    fn from(error: sqlx::Error) -> Self {
+        Self::from_shared(&std::sync::Arc::new(error))
+    }
+}
+
+impl AppendError {
+    /// One database error reaches every command of its batch.
+    pub(crate) fn from_shared(error: &std::sync::Arc<sqlx::Error>) -> Self {
+        if is_transient(error) {
+            Self::Unavailable(Some(error.clone()))
+        } else {
+            Self::Refused(error.clone())
+        }
+    }
+}
+
+/// Whether the same statement may work later: no connection, or one of the SQLSTATE classes for a server that is
+/// overloaded, restarting or resolving a lock (Postgres manual, appendix A).
+#[must_use]
+pub fn is_transient(error: &sqlx::Error) -> bool {
+    match error {
+        sqlx::Error::Io(_)
+        | sqlx::Error::Tls(_)
+        | sqlx::Error::Protocol(_)
+        | sqlx::Error::PoolTimedOut
+        | sqlx::Error::PoolClosed
+        | sqlx::Error::WorkerCrashed => true,
+        sqlx::Error::Database(database) => database.code().is_some_and(|code| {
+            // 55P03: lock_not_available, our own lock_timeout.
+            matches!(code.get(..2), Some("08" | "40" | "53" | "57" | "58")) || code == "55P03"
+        }),
+        _ => false,
+    }
+}

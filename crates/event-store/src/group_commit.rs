@@ -1,0 +1,116 @@
+//! One writer per process turns concurrent appends into batches: whatever arrives while a batch commits goes into the
+//! next one. Throughput grows with load, and a lone append is one plain commit.
+
+use std::{collections::HashSet, sync::Arc};
+
+use metrics::histogram;
+use schemas::Position;
+use sqlx::PgPool;
+use tokio::sync::{mpsc, oneshot, watch};
+
+use crate::{
+    append::{Append, Appended, append_in},
+    error::AppendError,
+};
+
+/// Commands in one batch at most; beyond it the head would stay locked for long.
+const BATCH: usize = 256;
+/// Commands that may wait; beyond it callers wait for room, which is the back-pressure.
+const QUEUE: usize = 4 * BATCH;
+
+type Answer = oneshot::Sender<Result<Appended, AppendError>>;
+
+/// Handle to the writer task; the task ends when the last handle is gone.
+#[derive(Clone, Debug)]
+pub struct Writer {
+    queue: mpsc::Sender<Waiting>,
+    appended: watch::Receiver<Position>,
+}
+
+impl Writer {
+    /// Starts the task on the current runtime.
+    #[must_use]
+    pub fn start(pool: PgPool) -> Self {
+        let (queue, waiting) = mpsc::channel(QUEUE);
+        let (progress, appended) = watch::channel(Position::START);
+        tokio::spawn(write(pool, waiting, progress));
+        Self { queue, appended }
+    }
+
+    pub(crate) async fn append(&self, append: Append) -> Result<Appended, AppendError> {
+        let (answer, answered) = oneshot::channel();
+        self.queue.send((append, answer)).await.map_err(|_| AppendError::Unavailable(None))?;
+        answered.await.map_err(|_| AppendError::Unavailable(None))?
+    }
+
+    pub(crate) fn appended(&self) -> watch::Receiver<Position> {
+        self.appended.clone()
+    }
+}
+
+/// A command that waits, with the way to answer it.
+type Waiting = (Append, Answer);
+
+async fn write(pool: PgPool, mut queue: mpsc::Receiver<Waiting>, progress: watch::Sender<Position>) {
+    let mut held_back = None;
+    while let Some(first) = match held_back.take() {
+        Some(command) => Some(command),
+        None => queue.recv().await,
+    } {
+        let (batch, answers): (Vec<_>, Vec<_>);
+        (batch, answers, held_back) = gather(first, &mut queue);
+        histogram!("event_store_append_batch_size").record(batch.len() as f64);
+        let outcome = commit(&pool, &batch).await;
+        if let Some(position) = newest(&outcome) {
+            announce(&progress, position);
+        }
+        for (answer, result) in answers.into_iter().zip(outcome) {
+            // A caller that went away is not an error: its events are in the log.
+            let _ = answer.send(result);
+        }
+    }
+}
+
+/// The first command and every waiting one that may share its batch, in order of arrival; and the one that may not,
+/// because its stream or key is in the batch already: it opens the next one.
+fn gather(
+    first: Waiting,
+    queue: &mut mpsc::Receiver<Waiting>,
+) -> (Vec<Append>, Vec<Answer>, Option<Waiting>) {
+    let (mut streams, mut keys) = (HashSet::new(), HashSet::new());
+    let mut fits = |append: &Append| {
+        streams.insert(append.ticket)
+            && append.idempotency.as_ref().is_none_or(|idempotency| keys.insert(idempotency.key.clone()))
+    };
+    let (mut batch, mut answers) = (Vec::new(), Vec::new());
+    let mut next = Some(first);
+    while let Some((append, answer)) = next {
+        if !fits(&append) {
+            return (batch, answers, Some((append, answer)));
+        }
+        batch.push(append);
+        answers.push(answer);
+        next = if batch.len() < BATCH { queue.try_recv().ok() } else { None };
+    }
+    (batch, answers, None)
+}
+
+fn announce(progress: &watch::Sender<Position>, position: Position) {
+    progress.send_if_modified(|known| {
+        let newer = position > *known;
+        *known = position.max(*known);
+        newer
+    });
+}
+
+async fn commit(pool: &PgPool, batch: &[Append]) -> Vec<Result<Appended, AppendError>> {
+    let outcome = async { append_in(&mut *pool.acquire().await?, batch).await }.await;
+    outcome.unwrap_or_else(|error| {
+        let error = Arc::new(error);
+        batch.iter().map(|_| Err(AppendError::from_shared(&error))).collect()
+    })
+}
+
+fn newest(outcome: &[Result<Appended, AppendError>]) -> Option<Position> {
+    outcome.iter().filter_map(|result| result.as_ref().ok()).map(|appended| appended.position).max()
+}

@@ -1,0 +1,101 @@
+//! Reading the log: one stream, or everything from a position. A reader never skips a late commit, because positions
+//! are drawn in commit order.
+
+use schemas::{
+    Envelope, EventId, Position, TicketId, Version,
+    envelope::{Metadata, Recorded},
+};
+use serde_json::value::RawValue;
+
+use crate::{EventStore, error::StoreError};
+
+/// A row as the database returns it.
+struct Row {
+    position: i64,
+    stream_id: String,
+    version: i32,
+    event_id: uuid::Uuid,
+    r#type: String,
+    data: String,
+    metadata: String,
+    recorded_at: chrono::DateTime<chrono::Utc>,
+}
+
+impl EventStore {
+    /// Up to `limit` events after `after`, in order.
+    ///
+    /// # Errors
+    /// As [`StoreError`].
+    pub async fn read_all(&self, after: Position, limit: u32) -> Result<Vec<Envelope>, StoreError> {
+        let rows = sqlx::query_as!(
+            Row,
+            "select position, stream_id, version, event_id, type, data, metadata, recorded_at
+             from log.events where position > $1 order by position limit $2",
+            after.0,
+            i64::from(limit),
+        )
+        .fetch_all(self.pool())
+        .await?;
+        rows.into_iter().map(Row::dress).collect()
+    }
+
+    /// The events at exactly these positions, in order; positions that hold nothing are left out.
+    ///
+    /// # Errors
+    /// As [`StoreError`].
+    pub async fn read_positions(&self, positions: &[Position]) -> Result<Vec<Envelope>, StoreError> {
+        let positions: Vec<i64> = positions.iter().map(|position| position.0).collect();
+        let rows = sqlx::query_as!(
+            Row,
+            "select position, stream_id, version, event_id, type, data, metadata, recorded_at
+             from log.events where position = any($1) order by position",
+            &positions,
+        )
+        .fetch_all(self.pool())
+        .await?;
+        rows.into_iter().map(Row::dress).collect()
+    }
+
+    /// A ticket's events from version `from` on, in order; empty for a ticket that does not exist.
+    ///
+    /// # Errors
+    /// As [`StoreError`].
+    pub async fn read_stream(&self, ticket: TicketId, from: Version) -> Result<Vec<Envelope>, StoreError> {
+        let rows = sqlx::query_as!(
+            Row,
+            "select position, stream_id, version, event_id, type, data, metadata, recorded_at
+             from log.events where stream_id = $1 and version >= $2 order by version",
+            ticket.to_string(),
+            from.0,
+        )
+        .fetch_all(self.pool())
+        .await?;
+        rows.into_iter().map(Row::dress).collect()
+    }
+
+    /// The position of the newest event; [`Position::START`] for an empty log.
+    ///
+    /// # Errors
+    /// As [`StoreError`].
+    pub async fn head(&self) -> Result<Position, StoreError> {
+        let position = sqlx::query_scalar!("select position from log.head").fetch_one(self.pool()).await?;
+        Ok(Position(position))
+    }
+}
+
+impl Row {
+    fn dress(self) -> Result<Envelope, StoreError> {
+        let position = Position(self.position);
+        let damaged = |what| StoreError::Damaged { position, what };
+        let place = Recorded {
+            id: EventId::new(self.event_id),
+            ticket: self.stream_id.parse().map_err(|_| damaged("stream_id"))?,
+            position,
+            version: Version(self.version),
+            time: self.recorded_at,
+        };
+        let metadata: Metadata = serde_json::from_str(&self.metadata).map_err(|_| damaged("metadata"))?;
+        let data = RawValue::from_string(self.data).map_err(|_| damaged("data"))?;
+        Ok(Envelope::new(place, self.r#type, metadata, data))
+    }
+}

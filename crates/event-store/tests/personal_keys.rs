@@ -1,0 +1,71 @@
+//! Personal data opens for whoever holds the keys, and for nobody else.
+
+#![expect(clippy::unwrap_used, reason = "a panic is how a test fails")]
+
+use event_store::{
+    PersonalKeys,
+    cipher::SecretKey,
+    database,
+    personal_keys::{KeyError, generate_master_key, master_key_from_file},
+};
+use local_stack::testing::TestDatabase;
+use schemas::EventId;
+use uuid::Uuid;
+
+async fn pool() -> sqlx::PgPool {
+    let database = TestDatabase::create().await.unwrap();
+    let pool = database::pool(database.url(), "test", 5).unwrap();
+    database::MIGRATOR.run(&pool).await.unwrap();
+    pool
+}
+
+fn master() -> SecretKey {
+    SecretKey::from_bytes([9; 32])
+}
+
+#[tokio::test]
+async fn every_process_names_and_opens_the_same_requester() {
+    let pool = pool().await;
+    let one = PersonalKeys::open(pool.clone(), master()).await.unwrap();
+    let other = PersonalKeys::open(pool, master()).await.unwrap();
+    let requester = one.requester_id("Ada@Example.com");
+    assert_eq!(requester, other.requester_id(" ada@example.com "));
+    let event = EventId::new(Uuid::from_u128(1));
+    let name = "Ada".to_owned();
+    let (from_one, from_other) = tokio::join!(
+        one.seal(&requester, event, "name", &name),
+        other.seal(&requester, event, "name", &name),
+    );
+    assert_eq!(other.open_sealed(&from_one.unwrap(), event, "name").await.unwrap(), "Ada");
+    assert_eq!(one.open_sealed(&from_other.unwrap(), event, "name").await.unwrap(), "Ada");
+}
+
+#[tokio::test]
+async fn another_master_key_is_refused_at_the_door() {
+    let pool = pool().await;
+    PersonalKeys::open(pool.clone(), master()).await.unwrap();
+    let wrong = PersonalKeys::open(pool, SecretKey::generate()).await;
+    assert!(matches!(wrong, Err(KeyError::WrongMasterKey)));
+}
+
+#[tokio::test]
+async fn without_the_requesters_key_nothing_opens() {
+    let pool = pool().await;
+    let keys = PersonalKeys::open(pool.clone(), master()).await.unwrap();
+    let requester = keys.requester_id("ada@example.com");
+    let event = EventId::new(Uuid::from_u128(1));
+    let sealed = keys.seal(&requester, event, "name", &"Ada".to_owned()).await.unwrap();
+    sqlx::raw_sql("delete from personal.requester_keys").execute(&pool).await.unwrap();
+    let later = PersonalKeys::open(pool, master()).await.unwrap();
+    assert!(matches!(later.open_sealed(&sealed, event, "name").await, Err(KeyError::Erased(_))));
+}
+
+#[test]
+fn a_master_key_file_holds_64_hexadecimal_digits() {
+    let dir = std::env::temp_dir().join(format!("master-key-{}", std::process::id()));
+    std::fs::write(&dir, generate_master_key()).unwrap();
+    assert!(master_key_from_file(&dir).is_ok());
+    std::fs::write(&dir, "not a key").unwrap();
+    assert!(matches!(master_key_from_file(&dir), Err(KeyError::MasterKeyFile { .. })));
+    std::fs::remove_file(dir).unwrap();
+}
