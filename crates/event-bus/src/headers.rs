@@ -1,0 +1,39 @@
+//! What a message says beside its event, so that nobody has to parse the body to know where it stands.
+
+use async_nats::HeaderMap;
+use schemas::{Envelope, Position};
+
+use crate::BusError;
+
+/// Place in the total order.
+pub const POSITION: &str = "Hub-Position";
+/// The position of the message before it: whoever has not seen that one has a gap, and reads the log.
+pub const PREVIOUS_POSITION: &str = "Hub-Previous-Position";
+/// W3C trace context.
+pub const TRACEPARENT: &str = "traceparent";
+
+/// The headers of an event that goes out after the event at `previous`, onto a stream that ends at `last_sequence`.
+#[must_use]
+pub fn of(envelope: &Envelope, previous: Position, last_sequence: u64) -> HeaderMap {
+    let mut headers = HeaderMap::new();
+    headers.insert(async_nats::header::NATS_MESSAGE_ID, envelope.id.to_string().as_str());
+    headers.insert(async_nats::header::NATS_EXPECTED_LAST_SEQUENCE, last_sequence.to_string().as_str());
+    headers.insert(POSITION, envelope.position.to_string().as_str());
+    headers.insert(PREVIOUS_POSITION, previous.to_string().as_str());
+    if let Some(traceparent) = &envelope.metadata.traceparent {
+        headers.insert(TRACEPARENT, traceparent.as_str());
+    }
+    headers
+}
+
+/// The position a message carries.
+///
+/// # Errors
+/// [`BusError::Foreign`] for a message that no relay published.
+pub fn position(headers: Option<&HeaderMap>) -> Result<Position, BusError> {
+    headers
+        .and_then(|headers| headers.get(POSITION))
+        .and_then(|value| value.as_str().parse().ok())
+        .map(Position)
+        .ok_or(BusError::Foreign("it has no position"))
+}

@@ -1,0 +1,29 @@
+//! "Something was appended": a plain NATS message without content. A lost hint costs a little latency, because every
+//! reader also looks by itself.
+
+use futures::{Stream, StreamExt as _};
+
+use crate::{Bus, BusError};
+
+const APPENDED: &str = "hub.hint.appended";
+
+impl Bus {
+    /// Tells whoever listens that the log has grown.
+    pub async fn hint_appended(&self) {
+        // Nothing depends on it.
+        let _ = self.client().publish(APPENDED, Vec::new().into()).await;
+    }
+
+    /// An item per hint, for as long as the connection lives.
+    ///
+    /// # Errors
+    /// [`BusError::Unavailable`] when the subscription cannot be made.
+    pub async fn appended_hints(&self) -> Result<impl Stream<Item = ()> + Send + Unpin + use<>, BusError> {
+        let subscription = self
+            .client()
+            .subscribe(APPENDED)
+            .await
+            .map_err(|error| BusError::unavailable("subscribing")(error.into()))?;
+        Ok(subscription.map(drop))
+    }
+}
