@@ -1,1 +1,26 @@
-//! Placeholder.
+//! What every process of the hub repeats, written once.
+//!
+//! Reading order:
+//! - [`settings`]: the settings all services share, and the loopback guard
+//! - [`telemetry`]: logs and metrics
+//! - [`shutdown`]: one stop signal, and tasks whose end is noticed
+//! - [`wait`]: starting before one's dependencies
+//! - [`health`]: liveness, readiness, and the state of each dependency
+//! - [`http`]: serving a router with the house's limits and headers
+//! - [`json`]: request bodies, refused with an explanation
+//! - [`problem`]: the one shape of every error answer
+//! - [`clock`]: the only place that asks what time it is
+
+pub mod clock;
+pub mod health;
+pub mod http;
+pub mod json;
+pub mod problem;
+pub mod settings;
+pub mod shutdown;
+pub mod telemetry;
+pub mod wait;
+
+pub use health::Health;
+pub use problem::Problem;
+pub use shutdown::Shutdown;

@@ -1,0 +1,101 @@
+//! Events a stage has passed without finishing them. They wait here for a retry, or are parked until an operator
+//! decides; nothing is ever dropped. Rows are references: the event itself stays in the log.
+
+use std::time::Duration;
+
+use event_store::StoreError;
+use schemas::{Envelope, Position};
+use sqlx::{PgConnection, PgPool, postgres::types::PgInterval};
+
+/// An event waiting for a retry.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Due {
+    /// Which event.
+    pub position: Position,
+    /// Attempts so far, this one included.
+    pub attempts: i32,
+}
+
+/// Notes an event for a retry after `delay`, or parks it where that is `None`.
+///
+/// # Errors
+/// As [`StoreError`].
+pub async fn note(
+    connection: &mut PgConnection,
+    stage: &str,
+    event: &Envelope,
+    attempts: i32,
+    delay: Option<Duration>,
+    reason: &str,
+) -> Result<(), StoreError> {
+    let delay = delay.map(|delay| PgInterval { months: 0, days: 0, microseconds: delay.as_micros() as i64 });
+    sqlx::query!(
+        "insert into subscription.exceptions (name, position, stream_id, attempts, due_at, reason)
+         values ($1, $2, $3, $4, clock_timestamp() + $5, $6)
+         on conflict (name, position) do update
+         set attempts = excluded.attempts, due_at = excluded.due_at, reason = excluded.reason,
+             updated_at = clock_timestamp()",
+        stage,
+        event.position.0,
+        event.subject.to_string(),
+        attempts,
+        delay,
+        reason,
+    )
+    .execute(connection)
+    .await?;
+    Ok(())
+}
+
+/// Takes up to `limit` events whose retry is due, counting the attempt and keeping others off for `lease` before it is
+/// made, so that a crash counts too.
+///
+/// # Errors
+/// As [`StoreError`].
+pub async fn take_due(
+    pool: &PgPool,
+    stage: &str,
+    limit: i64,
+    lease: Duration,
+) -> Result<Vec<Due>, StoreError> {
+    let lease = PgInterval { months: 0, days: 0, microseconds: lease.as_micros() as i64 };
+    let rows = sqlx::query!(
+        "update subscription.exceptions e
+         set attempts = attempts + 1, due_at = clock_timestamp() + $3, updated_at = clock_timestamp()
+         where (e.name, e.position) in (
+             select name, position from subscription.exceptions
+             where name = $1 and due_at <= clock_timestamp() order by due_at limit $2 for update skip locked)
+         returning position, attempts",
+        stage,
+        limit,
+        lease,
+    )
+    .fetch_all(pool)
+    .await?;
+    Ok(rows.into_iter().map(|row| Due { position: Position(row.position), attempts: row.attempts }).collect())
+}
+
+/// The event is finished after all.
+///
+/// # Errors
+/// As [`StoreError`].
+pub async fn settle(pool: &PgPool, stage: &str, position: Position) -> Result<(), StoreError> {
+    sqlx::query!("delete from subscription.exceptions where name = $1 and position = $2", stage, position.0)
+        .execute(pool)
+        .await?;
+    Ok(())
+}
+
+/// How many events of the stage are parked.
+///
+/// # Errors
+/// As [`StoreError`].
+pub async fn parked(pool: &PgPool, stage: &str) -> Result<i64, StoreError> {
+    let count = sqlx::query_scalar!(
+        r#"select count(*) as "count!" from subscription.exceptions where name = $1 and due_at is null"#,
+        stage,
+    )
+    .fetch_one(pool)
+    .await?;
+    Ok(count)
+}

@@ -1,0 +1,72 @@
+//! Effects that commit together with the checkpoint: exactly once by construction. A projection that meets an event it
+//! cannot apply stops there and says so; a wrong read model is worse than a late one.
+
+use std::convert::Infallible;
+
+use schemas::{Envelope, Position};
+use sqlx::PgConnection;
+use tokio_util::sync::CancellationToken;
+
+use crate::{
+    checkpoint,
+    failure::Failure,
+    leadership::lead,
+    source::Source,
+    stage::{Progress, SWEEP, Stage},
+};
+
+/// A read model, or a work list, that is a function of the log.
+pub trait Projection: Send + Sync {
+    /// Applies events in the order of the log, in a transaction that also holds the checkpoint. It has no way to call
+    /// out: all it gets is the connection.
+    fn apply(
+        &self,
+        connection: &mut PgConnection,
+        events: &[Envelope],
+    ) -> impl Future<Output = anyhow::Result<()>> + Send;
+}
+
+/// Runs a projection until the process stops.
+///
+/// # Errors
+/// Never: trouble is logged, shown in `progress`, and tried again.
+pub async fn run(
+    stage: Stage,
+    projection: impl Projection,
+    progress: Progress,
+    stop: CancellationToken,
+) -> anyhow::Result<()> {
+    lead(&stage, &progress, &stop, || follow(&stage, &projection, &progress)).await;
+    Ok(())
+}
+
+async fn follow(
+    stage: &Stage,
+    projection: &impl Projection,
+    progress: &Progress,
+) -> Result<Infallible, Failure> {
+    let mut cursor = checkpoint::load(stage.store.pool(), stage.name).await?.position;
+    progress.advance(cursor);
+    let mut source = Source::new(stage.clone());
+    loop {
+        let batch = source.next(cursor, SWEEP).await?;
+        cursor = apply(stage, projection, cursor, &batch.events).await?;
+        progress.advance(cursor);
+        batch.settle().await;
+    }
+}
+
+async fn apply(
+    stage: &Stage,
+    projection: &impl Projection,
+    cursor: Position,
+    events: &[Envelope],
+) -> Result<Position, Failure> {
+    let Some(last) = events.last() else { return Ok(cursor) };
+    let mut transaction = stage.store.pool().begin().await?;
+    let applied = projection.apply(&mut transaction, events).await;
+    applied.map_err(|source| Failure::Apply { after: cursor, source })?;
+    checkpoint::advance(&mut transaction, stage.name, cursor, last.position).await??;
+    transaction.commit().await?;
+    Ok(last.position)
+}

@@ -1,0 +1,152 @@
+//! Effects that cannot commit with the checkpoint (inference, appends). The handler gives each event a fate; attempts
+//! are counted before it runs, so a crash counts, and an event that keeps crashing the process is parked.
+
+use std::{convert::Infallible, time::Duration};
+
+use schemas::{Envelope, Position};
+use sqlx::PgConnection;
+use tokio_util::sync::CancellationToken;
+
+use crate::{
+    checkpoint::{self, Checkpoint},
+    exceptions,
+    failure::Failure,
+    leadership::lead,
+    source::Source,
+    stage::{BATCH, POLL, Progress, Stage},
+};
+
+/// Attempts that end with the process before the event is parked.
+const CRASHES: i32 = 5;
+/// From here on events are handed over one by one, to find the one that crashes.
+const CAREFUL: i32 = 2;
+/// Attempts in all before an event that keeps asking for a retry is parked.
+const ATTEMPTS: i32 = 20;
+/// Longer than any handler takes: until then nobody else retries the event.
+const LEASE: Duration = Duration::from_mins(5);
+
+/// What shall become of an event.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Fate {
+    /// Finished, or nothing to do.
+    Done,
+    /// Not now.
+    RetryAfter(Duration, String),
+    /// Not without an operator.
+    Park(String),
+}
+
+/// Work done in answer to events.
+pub trait Reaction: Send + Sync {
+    /// Whether events of this type are its business; the others are passed without a call.
+    fn concerns(&self, type_name: &str) -> bool;
+
+    /// Reacts to events, in the order of the log, with one fate each. Seeing an event again must be harmless.
+    fn react(&self, events: &[Envelope]) -> impl Future<Output = Vec<Fate>> + Send;
+}
+
+/// Runs a reaction until the process stops.
+///
+/// # Errors
+/// Never: trouble is logged, shown in `progress`, and tried again.
+pub async fn run(
+    stage: Stage,
+    reaction: impl Reaction,
+    progress: Progress,
+    stop: CancellationToken,
+) -> anyhow::Result<()> {
+    lead(&stage, &progress, &stop, || follow(&stage, &reaction, &progress)).await;
+    Ok(())
+}
+
+async fn follow(stage: &Stage, reaction: &impl Reaction, progress: &Progress) -> Result<Infallible, Failure> {
+    let mut cursor = checkpoint::load(stage.store.pool(), stage.name).await?;
+    progress.advance(cursor.position);
+    // The last owner died on what comes now, perhaps because of it.
+    let suspects = if cursor.attempts >= CAREFUL { i64::from(BATCH) } else { 0 };
+    let careful_until = Position(cursor.position.0 + suspects);
+    let mut source = Source::new(stage.clone());
+    loop {
+        retry_due(stage, reaction).await?;
+        // Short, because retries fall due meanwhile.
+        let batch = source.next(cursor.position, POLL).await?;
+        let portion = if cursor.position < careful_until { 1 } else { BATCH as usize };
+        for events in batch.events.chunks(portion) {
+            cursor = advance(stage, reaction, cursor, events).await?;
+            progress.advance(cursor.position);
+        }
+        batch.settle().await;
+    }
+}
+
+async fn advance(
+    stage: &Stage,
+    reaction: &impl Reaction,
+    cursor: Checkpoint,
+    events: &[Envelope],
+) -> Result<Checkpoint, Failure> {
+    let Some(last) = events.last() else { return Ok(cursor) };
+    let concerning: Vec<_> =
+        events.iter().filter(|event| reaction.concerns(&event.type_name)).cloned().collect();
+    let fates = fates_of(stage, reaction, cursor, &concerning).await?;
+    let mut transaction = stage.store.pool().begin().await?;
+    for (event, fate) in concerning.iter().zip(&fates) {
+        note(&mut transaction, stage, event, 1, fate).await?;
+    }
+    checkpoint::advance(&mut transaction, stage.name, cursor.position, last.position).await??;
+    transaction.commit().await?;
+    Ok(Checkpoint { position: last.position, attempts: 0 })
+}
+
+async fn fates_of(
+    stage: &Stage,
+    reaction: &impl Reaction,
+    cursor: Checkpoint,
+    events: &[Envelope],
+) -> Result<Vec<Fate>, Failure> {
+    if events.is_empty() {
+        return Ok(vec![]);
+    }
+    if cursor.attempts >= CRASHES && events.len() == 1 {
+        return Ok(vec![Fate::Park(format!("ended the process {CRASHES} times"))]);
+    }
+    checkpoint::count_attempt(stage.store.pool(), stage.name, cursor.position).await?;
+    Ok(reaction.react(events).await)
+}
+
+/// Tries again what is due.
+async fn retry_due(stage: &Stage, reaction: &impl Reaction) -> Result<(), Failure> {
+    let pool = stage.store.pool();
+    for due in exceptions::take_due(pool, stage.name, i64::from(BATCH), LEASE).await? {
+        let events = stage.store.read_positions(&[due.position]).await?;
+        let Some(event) = events.first() else { continue };
+        let fate = if due.attempts > ATTEMPTS {
+            Fate::Park(format!("no success in {ATTEMPTS} attempts"))
+        } else {
+            reaction.react(&events).await.pop().unwrap_or(Fate::Done)
+        };
+        if fate == Fate::Done {
+            exceptions::settle(pool, stage.name, due.position).await?;
+        } else {
+            note(&mut *pool.acquire().await?, stage, event, due.attempts, &fate).await?;
+        }
+    }
+    Ok(())
+}
+
+/// Keeps what is not done for later.
+async fn note(
+    connection: &mut PgConnection,
+    stage: &Stage,
+    event: &Envelope,
+    attempts: i32,
+    fate: &Fate,
+) -> Result<(), Failure> {
+    let (delay, reason) = match fate {
+        Fate::Done => return Ok(()),
+        Fate::RetryAfter(delay, reason) => (Some(*delay), reason),
+        Fate::Park(reason) => (None, reason),
+    };
+    tracing::warn!(stage = stage.name, position = %event.position, attempts, parked = delay.is_none(), reason, "not done");
+    Ok(exceptions::note(connection, stage.name, event, attempts, delay, reason).await?)
+}

@@ -1,0 +1,253 @@
+//! Stages against a real Postgres and a real nats-server, driven until they have come as far as the log.
+
+#![expect(clippy::unwrap_used, reason = "a panic is how a test fails")]
+
+use std::{
+    sync::{
+        Arc, Mutex,
+        atomic::{AtomicUsize, Ordering},
+    },
+    time::Duration,
+};
+
+use event_bus::{Bus, publish::Tail};
+use event_store::{Append, EventStore, Expected, NewEvent, database};
+use local_stack::testing::{TestDatabase, TestNats};
+use schemas::{
+    Envelope, EventId, Position, TicketEvent, TicketId, envelope::Metadata, event::AnalysisFailed,
+};
+use sqlx::PgConnection;
+use subscription::{
+    Fate, Progress, Projection, Reaction, Stage, checkpoint, exceptions, projection, reaction,
+};
+use tokio::task::JoinHandle;
+use tokio_util::sync::CancellationToken;
+use uuid::Uuid;
+
+const NOBODY: &str = "nats://127.0.0.1:1";
+const STAGE: &str = "test-stage";
+
+async fn store() -> EventStore {
+    let database = TestDatabase::create().await.unwrap();
+    let pool = database::pool(database.url(), "test", 20).unwrap();
+    database::MIGRATOR.run(&pool).await.unwrap();
+    sqlx::raw_sql("create table seen (position bigint)").execute(&pool).await.unwrap();
+    EventStore::open(pool).await.unwrap()
+}
+
+async fn append(store: &EventStore, count: u128) {
+    for n in 0..count {
+        let id = EventId::new(Uuid::now_v7());
+        let event = TicketEvent::AnalysisFailed(AnalysisFailed { reason: "r".into(), attempts: n as u32 });
+        let metadata =
+            Metadata { correlationid: id, causationid: None, traceparent: None, actor: "test".into() };
+        let append = Append {
+            ticket: TicketId::new(n.into()),
+            expected: Expected::Any,
+            events: vec![NewEvent { id, event, metadata }],
+            idempotency: None,
+        };
+        store.append(append).await.unwrap();
+    }
+}
+
+fn stage(store: &EventStore, nats_url: &str) -> Stage {
+    Stage { name: STAGE, store: store.clone(), nats_url: nats_url.to_owned() }
+}
+
+/// A stage running as its own "process"; dropping it is a crash.
+struct Running {
+    progress: Progress,
+    task: JoinHandle<anyhow::Result<()>>,
+}
+
+impl Drop for Running {
+    fn drop(&mut self) {
+        self.task.abort();
+    }
+}
+
+/// Notes every event it is given, and fails while told to.
+struct Seen {
+    broken: Arc<Mutex<bool>>,
+}
+
+impl Projection for Seen {
+    async fn apply(&self, connection: &mut PgConnection, events: &[Envelope]) -> anyhow::Result<()> {
+        for event in events {
+            sqlx::query("insert into seen values ($1)")
+                .bind(event.position.0)
+                .execute(&mut *connection)
+                .await?;
+        }
+        anyhow::ensure!(!*self.broken.lock().unwrap(), "told to fail");
+        Ok(())
+    }
+}
+
+fn project(store: &EventStore, nats_url: &str, broken: &Arc<Mutex<bool>>) -> Running {
+    let progress = Progress::new(STAGE);
+    let seen = Seen { broken: broken.clone() };
+    let run = projection::run(stage(store, nats_url), seen, progress.clone(), CancellationToken::new());
+    Running { progress, task: tokio::spawn(run) }
+}
+
+fn working() -> Arc<Mutex<bool>> {
+    Arc::default()
+}
+
+async fn seen(store: &EventStore) -> Vec<i64> {
+    sqlx::query_scalar("select position from seen order by position").fetch_all(store.pool()).await.unwrap()
+}
+
+fn up_to(last: i64) -> Vec<i64> {
+    (1..=last).collect()
+}
+
+#[tokio::test]
+async fn a_projection_needs_no_bus() {
+    let store = store().await;
+    append(&store, 600).await;
+    project(&store, NOBODY, &working()).progress.reached(Position(600)).await;
+    assert_eq!(seen(&store).await, up_to(600));
+}
+
+#[tokio::test]
+async fn what_the_bus_brings_and_what_it_lost_are_seen_once() {
+    let store = store().await;
+    let server = TestNats::start().await.unwrap();
+    let bus = Bus::connect(&server.url(), "test").await.unwrap();
+    bus.ensure_stream().await.unwrap();
+    append(&store, 5).await;
+    let running = project(&store, &server.url(), &working());
+    running.progress.reached(Position(5)).await;
+    append(&store, 20).await;
+    let mut lossy = store.read_all(Position::START, 100).await.unwrap();
+    lossy.retain(|event| event.position.0 % 3 != 0);
+    bus.publish(Tail::default(), &lossy).await.unwrap();
+    running.progress.reached(Position(25)).await;
+    assert_eq!(seen(&store).await, up_to(25));
+}
+
+#[tokio::test]
+async fn a_projection_that_cannot_apply_halts_says_so_and_skips_nothing() {
+    let store = store().await;
+    append(&store, 3).await;
+    let broken = Arc::new(Mutex::new(true));
+    let running = project(&store, NOBODY, &broken);
+    until(|| running.progress.problem().is_some()).await;
+    assert!(running.progress.problem().unwrap().contains("after position 0"));
+    assert!(seen(&store).await.is_empty(), "effect and checkpoint commit together");
+    *broken.lock().unwrap() = false;
+    running.progress.reached(Position(3)).await;
+    assert_eq!((seen(&store).await, running.progress.problem()), (up_to(3), None));
+}
+
+#[tokio::test]
+async fn when_the_leader_dies_the_next_process_goes_on() {
+    let store = store().await;
+    append(&store, 3).await;
+    let first = project(&store, NOBODY, &working());
+    first.progress.reached(Position(3)).await;
+    let second = project(&store, NOBODY, &working());
+    drop(first);
+    append(&store, 3).await;
+    second.progress.reached(Position(6)).await;
+    assert_eq!(seen(&store).await, up_to(6));
+}
+
+#[tokio::test]
+async fn a_sleeper_cannot_move_a_checkpoint_that_moved_on() {
+    let store = store().await;
+    checkpoint::load(store.pool(), STAGE).await.unwrap();
+    let mut connection = store.pool().acquire().await.unwrap();
+    checkpoint::advance(&mut connection, STAGE, Position(0), Position(4)).await.unwrap().unwrap();
+    let late = checkpoint::advance(&mut connection, STAGE, Position(0), Position(2)).await.unwrap();
+    assert!(late.is_err());
+    assert_eq!(checkpoint::load(store.pool(), STAGE).await.unwrap().position, Position(4));
+}
+
+/// Gives each event the fate a closure chooses.
+struct Choose<F>(F);
+
+impl<F: Fn(&Envelope) -> Option<Fate> + Send + Sync> Reaction for Choose<F> {
+    fn concerns(&self, _: &str) -> bool {
+        true
+    }
+
+    async fn react(&self, events: &[Envelope]) -> Vec<Fate> {
+        let mut fates = vec![];
+        for event in events {
+            match (self.0)(event) {
+                Some(fate) => fates.push(fate),
+                // The process hangs here until the test kills it.
+                None => std::future::pending().await,
+            }
+        }
+        fates
+    }
+}
+
+fn react(store: &EventStore, choose: impl Fn(&Envelope) -> Option<Fate> + Send + Sync + 'static) -> Running {
+    let progress = Progress::new(STAGE);
+    let run = reaction::run(stage(store, NOBODY), Choose(choose), progress.clone(), CancellationToken::new());
+    Running { progress, task: tokio::spawn(run) }
+}
+
+#[tokio::test]
+async fn a_parked_event_lets_the_others_flow() {
+    let store = store().await;
+    append(&store, 5).await;
+    let running = react(&store, |event| {
+        Some(if event.position == Position(3) { Fate::Park("poison".into()) } else { Fate::Done })
+    });
+    running.progress.reached(Position(5)).await;
+    assert_eq!(exceptions::parked(store.pool(), STAGE).await.unwrap(), 1);
+}
+
+#[tokio::test]
+async fn an_event_that_asks_for_a_retry_gets_it() {
+    let store = store().await;
+    append(&store, 3).await;
+    let tries = Arc::new(AtomicUsize::new(0));
+    let counted = tries.clone();
+    let running = react(&store, move |event| {
+        let again = event.position == Position(2) && counted.fetch_add(1, Ordering::SeqCst) < 2;
+        Some(if again { Fate::RetryAfter(Duration::ZERO, "not yet".into()) } else { Fate::Done })
+    });
+    running.progress.reached(Position(3)).await;
+    until(|| tries.load(Ordering::SeqCst) == 3).await;
+    assert_eq!(exceptions::parked(store.pool(), STAGE).await.unwrap(), 0);
+}
+
+#[tokio::test]
+async fn an_event_that_always_kills_the_process_is_parked_and_the_others_flow() {
+    let store = store().await;
+    append(&store, 6).await;
+    let mut deaths = 0;
+    loop {
+        let hung = Arc::new(AtomicUsize::new(0));
+        let hanging = hung.clone();
+        let running = react(&store, move |event| {
+            (event.position != Position(4)).then_some(Fate::Done).or_else(|| {
+                hanging.fetch_add(1, Ordering::SeqCst);
+                None
+            })
+        });
+        let progress = running.progress.clone();
+        until(|| hung.load(Ordering::SeqCst) > 0 || progress.position() == Position(6)).await;
+        if progress.position() == Position(6) {
+            break;
+        }
+        deaths += 1;
+        assert!(deaths < 20, "the poison is never parked");
+    }
+    assert_eq!(exceptions::parked(store.pool(), STAGE).await.unwrap(), 1);
+}
+
+/// Waits for a condition that another task will bring about.
+async fn until(condition: impl Fn() -> bool) {
+    while !condition() {
+        tokio::time::sleep(Duration::from_millis(5)).await;
+    }
+}
