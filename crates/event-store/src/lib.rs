@@ -3,6 +3,7 @@
 //! Reading order:
 //! - [`append`]: what is appended, and the answer to each command
 //! - [`group_commit`]: how one process's concurrent appends share a commit
+//! - [`handle`]: load, decide, append: the one way to change a ticket
 //! - [`read`]: one stream, or the whole log from a position
 //! - [`durability`]: settings without which a promise would be a lie
 //! - [`cipher`], [`personal_keys`]: sealing personal data, and the keys that open it
@@ -15,6 +16,7 @@ pub mod database;
 pub mod durability;
 pub mod error;
 pub mod group_commit;
+pub mod handle;
 pub mod personal_keys;
 pub mod read;
 

@@ -1,4 +1,4 @@
-//! Which events a command leads to. A command whose effect is already there leads to none, so repeating work is
+//! Which event a command leads to. A command whose effect is already there leads to none, so repeating work is
 //! harmless.
 
 use schemas::{
@@ -12,30 +12,30 @@ use crate::{
     state::{Analyzed, Ticket},
 };
 
-/// The events of `command` on `ticket`; empty where nothing is left to do.
+/// The event of `command` on `ticket`; none where nothing is left to do.
 ///
 /// # Errors
 /// The rule that the command breaks.
-pub fn decide(ticket: &Ticket, command: Command) -> Result<Vec<TicketEvent>, Rejection> {
+pub fn decide(ticket: &Ticket, command: Command) -> Result<Option<TicketEvent>, Rejection> {
     match command {
         Command::Submit(_) if ticket.submitted => Err(Rejection::AlreadySubmitted),
-        Command::Submit(submission) => Ok(vec![TicketEvent::Submitted(submission)]),
+        Command::Submit(submission) => Ok(Some(TicketEvent::Submitted(submission))),
         _ if !ticket.submitted => Err(Rejection::NotSubmitted),
         Command::RecordAnalysis(answer) => record_analysis(ticket, answer),
-        Command::RecordAnalysisFailure(_) if ticket.analysis.is_some() => Ok(vec![]),
-        Command::RecordAnalysisFailure(failure) => Ok(vec![TicketEvent::AnalysisFailed(failure)]),
+        Command::RecordAnalysisFailure(_) if ticket.analysis.is_some() => Ok(None),
+        Command::RecordAnalysisFailure(failure) => Ok(Some(TicketEvent::AnalysisFailed(failure))),
         Command::RecordCrmRecord(record) => record_crm_record(ticket, record),
-        Command::RecordCrmParked(_) if ticket.crm_record.is_some() => Ok(vec![]),
-        Command::RecordCrmParked(parked) => Ok(vec![TicketEvent::CrmDeliveryParked(parked)]),
+        Command::RecordCrmParked(_) if ticket.crm_record.is_some() => Ok(None),
+        Command::RecordCrmParked(parked) => Ok(Some(TicketEvent::CrmDeliveryParked(parked))),
     }
 }
 
 /// An answer counts once per model; a full answer replaces a degraded one, never the other way round.
-fn record_analysis(ticket: &Ticket, answer: Box<TicketAnalyzed>) -> Result<Vec<TicketEvent>, Rejection> {
+fn record_analysis(ticket: &Ticket, answer: Box<TicketAnalyzed>) -> Result<Option<TicketEvent>, Rejection> {
     check_ranges(&answer)?;
     let adds_nothing = |known: &Analyzed| answer.degraded || (!known.degraded && known.model == answer.model);
     let repeated = ticket.analysis.as_ref().is_some_and(adds_nothing);
-    Ok(if repeated { vec![] } else { vec![TicketEvent::Analyzed(answer)] })
+    Ok((!repeated).then_some(TicketEvent::Analyzed(answer)))
 }
 
 fn check_ranges(answer: &TicketAnalyzed) -> Result<(), Rejection> {
@@ -55,10 +55,10 @@ fn check_ranges(answer: &TicketAnalyzed) -> Result<(), Rejection> {
     Ok(())
 }
 
-fn record_crm_record(ticket: &Ticket, record: CrmRecordCreated) -> Result<Vec<TicketEvent>, Rejection> {
+fn record_crm_record(ticket: &Ticket, record: CrmRecordCreated) -> Result<Option<TicketEvent>, Rejection> {
     match &ticket.crm_record {
-        None => Ok(vec![TicketEvent::CrmRecordCreated(record)]),
-        Some(known) if *known == record.record_id => Ok(vec![]),
+        None => Ok(Some(TicketEvent::CrmRecordCreated(record))),
+        Some(known) if *known == record.record_id => Ok(None),
         Some(known) => Err(Rejection::OtherCrmRecord(known.clone())),
     }
 }

@@ -4,7 +4,7 @@
 //! - [`submission`]: what a requester may hand in, parsed at the edge
 //! - [`command`]: what may be asked of a ticket
 //! - [`state`]: what a ticket is, and how its events make it ([`evolve`])
-//! - [`decide()`]: which events a command leads to, or the rule it breaks
+//! - [`decide()`]: which event a command leads to, or the rule it breaks
 //! - [`rejection`]: the rules by name
 
 pub mod command;
