@@ -1,0 +1,93 @@
+//! Zoho Accounts: `POST /oauth/v2/token` with `grant_type=refresh_token`.
+//!
+//! Its failures come in its own words, mostly with HTTP 200.
+
+use axum::{
+    Form, Json,
+    extract::{Query, State, rejection::FormRejection},
+    http::StatusCode,
+    response::{IntoResponse, Response},
+};
+use serde_json::{Value, json};
+
+use crate::{counters::CallKind, settings::Credentials, world::Shared};
+
+type Pairs = Vec<(String, String)>;
+
+/// Zoho documents the parameters as a query, clients send them as a form: both count.
+pub(crate) async fn token(
+    State(shared): State<Shared>,
+    Query(query): Query<Pairs>,
+    form: Result<Form<Pairs>, FormRejection>,
+) -> Response {
+    shared.world().counters.count_call(CallKind::Token);
+    let parameters = Parameters([query, form.map(|Form(pairs)| pairs).unwrap_or_default()].concat());
+    match parameters.check(&shared.settings.credentials) {
+        Ok(()) => issue(&shared),
+        Err(error) => Json(json!({"error": error})).into_response(),
+    }
+}
+
+struct Parameters(Pairs);
+
+impl Parameters {
+    fn get(&self, name: &str) -> Option<&str> {
+        self.0.iter().find(|(key, _)| key == name).map(|(_, value)| value.as_str())
+    }
+
+    fn check(&self, known: &Credentials) -> Result<(), &'static str> {
+        let is = |name, value: &str| self.get(name) == Some(value);
+        if !is("client_id", &known.client_id) {
+            Err("invalid_client")
+        } else if !is("client_secret", &known.client_secret) {
+            Err("invalid_client_secret")
+        } else if !is("grant_type", "refresh_token") {
+            Err("unsupported_grant_type")
+        } else if !is("refresh_token", &known.refresh_token) {
+            Err("invalid_code")
+        } else {
+            Ok(())
+        }
+    }
+}
+
+fn issue(shared: &Shared) -> Response {
+    let (settings, now) = (&shared.settings, shared.now());
+    let issued = shared.change(|world| {
+        let issued = world.tokens.issue(now, &settings.tokens, &mut world.ids);
+        match &issued {
+            Ok(token) => {
+                world.counters.tokens_issued += 1;
+                world.counters.tokens_evicted += token.evicted;
+            }
+            Err(_) => world.counters.violations.refresh += 1,
+        }
+        issued
+    });
+    match issued {
+        Ok(Ok(token)) => Json(success(shared, &token.text)).into_response(),
+        Ok(Err(_)) => access_denied(settings.quirks.access_denied_ok),
+        Err(refusal) => refusal.into_response(),
+    }
+}
+
+fn success(shared: &Shared, token: &str) -> Value {
+    json!({
+        "access_token": token,
+        "scope": shared.settings.credentials.scopes.join(" "),
+        "api_domain": shared.base_url,
+        "token_type": "Bearer",
+        "expires_in": shared.settings.tokens.seconds,
+    })
+}
+
+fn access_denied(with_ok: bool) -> Response {
+    let status = if with_ok { StatusCode::OK } else { StatusCode::BAD_REQUEST };
+    let body = json!({
+        "error_description":
+            "You have made too many requests continuously. Please try again after some time.",
+        "error": "Access Denied",
+        "status": "failure",
+    });
+    (status, Json(body)).into_response()
+}
