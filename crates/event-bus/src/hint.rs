@@ -2,6 +2,8 @@
 //! reader also looks by itself.
 
 use futures::{Stream, StreamExt as _};
+use schemas::Position;
+use tokio::sync::watch;
 
 use crate::{Bus, BusError};
 
@@ -12,6 +14,13 @@ impl Bus {
     pub async fn hint_appended(&self) {
         // Nothing depends on it.
         let _ = self.client().publish(APPENDED, Vec::new().into()).await;
+    }
+
+    /// Gives a hint whenever `appended` moves, until its sender is gone. Every process that appends runs this.
+    pub async fn forward_hints(&self, mut appended: watch::Receiver<Position>) {
+        while appended.changed().await.is_ok() {
+            self.hint_appended().await;
+        }
     }
 
     /// An item per hint, for as long as the connection lives.

@@ -66,7 +66,19 @@ impl Bus {
     /// # Errors
     /// [`BusError::Unavailable`] while no server answers; the caller decides how to wait.
     pub async fn connect(url: &str, name: &str) -> Result<Self, BusError> {
-        let client = ConnectOptions::new()
+        Self::with(ConnectOptions::new(), url, name).await
+    }
+
+    /// The same, but returns at once and goes on trying in the background: for processes that can work without a bus.
+    ///
+    /// # Errors
+    /// [`BusError::Unavailable`] for a URL that can never work.
+    pub async fn connect_in_background(url: &str, name: &str) -> Result<Self, BusError> {
+        Self::with(ConnectOptions::new().retry_on_initial_connect(), url, name).await
+    }
+
+    async fn with(options: ConnectOptions, url: &str, name: &str) -> Result<Self, BusError> {
+        let client = options
             .name(name)
             .request_timeout(Some(Self::REQUEST_TIMEOUT))
             .connection_timeout(Self::REQUEST_TIMEOUT)

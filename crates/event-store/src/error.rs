@@ -13,6 +13,9 @@ pub enum StoreError {
         /// What it is.
         value: String,
     },
+    /// The tables are not there yet, or are older than this build.
+    #[error("the database is not migrated: run hubctl migrate")]
+    NotMigrated,
     /// The database cannot be reached or cannot serve now; the same call may work later.
     #[error("the database is unavailable")]
     Unavailable(#[source] sqlx::Error),
@@ -27,6 +30,14 @@ pub enum StoreError {
         /// Which column, never its value.
         what: &'static str,
     },
+}
+
+impl StoreError {
+    /// Whether trying again later can help.
+    #[must_use]
+    pub const fn may_pass(&self) -> bool {
+        !matches!(self, Self::NotDurable { .. })
+    }
 }
 
 impl From<sqlx::Error> for StoreError {

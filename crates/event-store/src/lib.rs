@@ -39,9 +39,13 @@ impl EventStore {
     /// Opens the log behind `pool` and starts this process's writer.
     ///
     /// # Errors
-    /// [`StoreError::NotDurable`] when the server may lose what it confirms, [`StoreError::Database`] otherwise.
+    /// [`StoreError::NotDurable`] when the server may lose what it confirms: no waiting helps. Any other error may
+    /// pass, [`StoreError::NotMigrated`] as soon as `hubctl migrate` has run.
     pub async fn open(pool: PgPool) -> Result<Self, StoreError> {
         durability::check(&pool).await?;
+        if !database::is_migrated(&pool).await? {
+            return Err(StoreError::NotMigrated);
+        }
         let writer = group_commit::Writer::start(pool.clone());
         Ok(Self { pool, writer })
     }
@@ -59,6 +63,15 @@ impl EventStore {
     #[must_use]
     pub fn appended(&self) -> watch::Receiver<Position> {
         self.writer.appended()
+    }
+
+    /// Whether the database answers.
+    ///
+    /// # Errors
+    /// [`StoreError`] when it does not.
+    pub async fn ping(&self) -> Result<(), StoreError> {
+        sqlx::query("select 1").execute(&self.pool).await?;
+        Ok(())
     }
 
     /// The pool under the log, for callers that commit an effect and a checkpoint in one transaction.

@@ -1,6 +1,6 @@
 //! Starting before one's dependencies: try, say what is missing, back off, try again.
 
-use std::{fmt::Display, time::Duration};
+use std::time::Duration;
 
 use backon::{ExponentialBuilder, Retryable as _};
 use tokio_util::sync::CancellationToken;
@@ -16,17 +16,29 @@ pub fn back_off() -> ExponentialBuilder {
 }
 
 /// Repeats `attempt` until it succeeds, logging what it waits for; `None` when the process stops first.
-pub async fn until_ready<T, E: Display, F: Future<Output = Result<T, E>>>(
+///
+/// # Errors
+/// The first error that will not pass by waiting.
+pub async fn until_ready<T, E: std::error::Error, F: Future<Output = Result<T, E>>>(
     what: &'static str,
     stop: &CancellationToken,
+    may_pass: impl Fn(&E) -> bool,
     attempt: impl FnMut() -> F,
-) -> Option<T> {
-    let retrying = attempt.retry(back_off()).notify(|error: &E, delay| {
-        tracing::warn!(waiting_for = what, error = %error, retry_in_ms = delay.as_millis() as u64, "not ready yet");
+) -> Result<Option<T>, E> {
+    let retrying = attempt.retry(back_off()).when(may_pass).notify(|error: &E, delay| {
+        let cause = chain(error);
+        tracing::warn!(waiting_for = what, cause, retry_in_ms = delay.as_millis() as u64, "not ready yet");
     });
     tokio::select! {
-        () = stop.cancelled() => None,
-        // The back-off has no end, so only success comes out of it.
-        result = retrying => result.ok(),
+        () = stop.cancelled() => Ok(None),
+        outcome = retrying => outcome.map(Some),
     }
+}
+
+/// An error with its causes, outermost first.
+fn chain(error: &dyn std::error::Error) -> String {
+    std::iter::successors(Some(error), |error| error.source())
+        .map(ToString::to_string)
+        .collect::<Vec<_>>()
+        .join(": ")
 }
