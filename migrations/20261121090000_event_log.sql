@@ -29,6 +29,7 @@ create table log.idempotency_keys (
     body_hash  bytea       not null,
     stream_id  text        not null,
     position   bigint      not null,
+    version    integer     not null,
     created_at timestamptz not null
 );
 
@@ -93,7 +94,7 @@ begin
                end as verdict,
                coalesce(r.stream_id, a.stream) as answer_stream,
                coalesce(r.position, k.position) as known_position,
-               coalesce(k.version, a.found) as known_version,
+               coalesce(r.version, k.version, a.found) as known_version,
                coalesce(r.created_at, k.recorded_at) as known_time
         from asked a
         left join log.idempotency_keys r on r.key = a.key
@@ -119,8 +120,8 @@ begin
         where exists (select from numbered)
     ),
     remembered as (
-        insert into log.idempotency_keys (key, body_hash, stream_id, position, created_at)
-        select j.key, j.hash, j.stream, p.first, now_
+        insert into log.idempotency_keys (key, body_hash, stream_id, position, version, created_at)
+        select j.key, j.hash, j.stream, p.first, p.version, now_
         from judged j join placed p on p.command = j.no
         where j.key is not null
     )

@@ -7,10 +7,12 @@
 //! - [`read`]: one stream, or the whole log from a position
 //! - [`durability`]: settings without which a promise would be a lie
 //! - [`cipher`], [`personal_keys`]: sealing personal data, and the keys that open it
+//! - [`attachments`]: files that came with tickets
 //! - [`database`]: pools and migrations
 //! - [`error`]: what can go wrong, by SQLSTATE
 
 pub mod append;
+pub mod attachments;
 pub mod cipher;
 pub mod database;
 pub mod durability;

@@ -175,6 +175,10 @@ impl PersonalKeys {
         Ok(self.existing_key(sealed.requester()).await?.open(sealed, event, field)?)
     }
 
+    pub(crate) const fn pool(&self) -> &PgPool {
+        &self.pool
+    }
+
     fn cached(&self, requester: &RequesterId) -> Option<SecretKey> {
         self.cache.lock().unwrap_or_else(PoisonError::into_inner).get(requester).cloned()
     }

@@ -60,6 +60,19 @@ async fn without_the_requesters_key_nothing_opens() {
     assert!(matches!(later.open_sealed(&sealed, event, "name").await, Err(KeyError::Erased(_))));
 }
 
+#[tokio::test]
+async fn an_attachment_is_kept_sealed_and_found_by_its_hash() {
+    let pool = pool().await;
+    let keys = PersonalKeys::open(pool.clone(), master()).await.unwrap();
+    let requester = keys.requester_id("ada@example.com");
+    let sha256 = keys.keep_attachment(&requester, b"RIFF spoken words").await.unwrap();
+    assert_eq!(keys.keep_attachment(&requester, b"RIFF spoken words").await.unwrap(), sha256);
+    assert_eq!(keys.attachment(&requester, &sha256).await.unwrap().unwrap(), b"RIFF spoken words");
+    let stored: Vec<u8> =
+        sqlx::query_scalar("select sealed from personal.attachments").fetch_one(&pool).await.unwrap();
+    assert!(!stored.windows(6).any(|window| window == b"spoken"));
+}
+
 #[test]
 fn a_master_key_file_holds_64_hexadecimal_digits() {
     let dir = std::env::temp_dir().join(format!("master-key-{}", std::process::id()));

@@ -46,12 +46,12 @@ async fn follow(
     progress: &Progress,
 ) -> Result<Infallible, Failure> {
     let mut cursor = checkpoint::load(stage.store.pool(), stage.name).await?.position;
-    progress.advance(cursor);
+    progress.reset(cursor);
     let mut source = Source::new(stage.clone());
     loop {
         let batch = source.next(cursor, SWEEP).await?;
         cursor = apply(stage, projection, cursor, &batch.events).await?;
-        progress.advance(cursor);
+        progress.reset(cursor);
         batch.settle().await;
     }
 }

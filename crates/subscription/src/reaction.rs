@@ -61,7 +61,7 @@ pub async fn run(
 
 async fn follow(stage: &Stage, reaction: &impl Reaction, progress: &Progress) -> Result<Infallible, Failure> {
     let mut cursor = checkpoint::load(stage.store.pool(), stage.name).await?;
-    progress.advance(cursor.position);
+    progress.reset(cursor.position);
     // The last owner died on what comes now, perhaps because of it.
     let suspects = if cursor.attempts >= CAREFUL { i64::from(BATCH) } else { 0 };
     let careful_until = Position(cursor.position.0 + suspects);
@@ -73,7 +73,7 @@ async fn follow(stage: &Stage, reaction: &impl Reaction, progress: &Progress) ->
         let portion = if cursor.position < careful_until { 1 } else { BATCH as usize };
         for events in batch.events.chunks(portion) {
             cursor = advance(stage, reaction, cursor, events).await?;
-            progress.advance(cursor.position);
+            progress.reset(cursor.position);
         }
         batch.settle().await;
     }

@@ -63,7 +63,8 @@ impl Progress {
         let _ = self.state.subscribe().wait_for(|state| state.position >= position).await;
     }
 
-    pub(crate) fn advance(&self, position: Position) {
+    /// Notes where a stage stands now, which may be further back than before.
+    pub fn reset(&self, position: Position) {
         gauge!("subscription_position", "stage" => self.name).set(position.0 as f64);
         self.state.send_replace(State { position, problem: None });
     }

@@ -1,0 +1,79 @@
+//! The command side: takes tickets in over HTTP, appends them to the log, and publishes the log to the bus.
+//!
+//! Reading order:
+//! - [`settings`]: what can be set
+//! - [`http`]: routes and what handlers share
+//! - [`http::tickets`]: `POST /api/tickets`
+//! - [`intake`]: from a valid submission to `TicketSubmitted` in the log
+//! - [`audio`]: what an attached recording must be
+//! - [`analysis_wait`]: answering with the analysis when a client asks to wait for it
+//! - [`trace`]: one trace id from the request to the CRM record
+//! - [`relay`]: from the log to the bus
+
+pub mod analysis_wait;
+pub mod audio;
+pub mod http;
+pub mod intake;
+pub mod relay;
+pub mod settings;
+pub mod trace;
+
+use anyhow::Context as _;
+use event_bus::Bus;
+use event_store::{EventStore, PersonalKeys, StoreError, database, personal_keys::master_key_from_file};
+use metrics_exporter_prometheus::PrometheusHandle;
+use secrecy::ExposeSecret as _;
+use service_host::{Health, Shutdown, wait::until_ready};
+use subscription::Progress;
+use tokio::net::TcpListener;
+
+pub use settings::Settings;
+
+/// Name in logs, in the database's session list and on the bus.
+pub const SERVICE: &str = "command-api";
+/// Connections: few, because concurrent appends share commits.
+const POOL: u32 = 8;
+
+/// Runs the service until it is told to stop.
+///
+/// # Errors
+/// When a setting is unusable or the server may lose what it confirms; a dependency that is away is waited for.
+pub async fn run(settings: Settings, metrics: PrometheusHandle) -> anyhow::Result<()> {
+    let mut shutdown = Shutdown::new();
+    let stop = shutdown.token();
+    let master_key = master_key_from_file(&settings.backbone.master_key_file)?;
+    let pool = database::pool(settings.backbone.database_url.expose_secret(), SERVICE, POOL)?;
+    let open = || EventStore::open(pool.clone());
+    let Some(store) = until_ready("the event log", &stop, StoreError::may_pass, open).await? else {
+        return Ok(());
+    };
+    let keys = PersonalKeys::open(pool, master_key).await?;
+    let bus = Bus::connect_in_background(&settings.backbone.nats_url, SERVICE).await?;
+    let listener = TcpListener::bind(settings.listen.address())
+        .await
+        .with_context(|| format!("cannot listen on {}", settings.listen))?;
+
+    let relay = relay::Relay::new(store.clone(), bus.clone());
+    let health = health(metrics, &store, &bus, relay.progress());
+    let router = http::router(http::AppState::new(&settings, store.clone(), keys, bus.clone()), health);
+    let appended = store.appended();
+    shutdown.spawn("http", service_host::http::serve(listener, router, stop.clone()));
+    shutdown.spawn("relay", relay.run(stop.clone()));
+    shutdown.spawn("hints", async move {
+        stop.run_until_cancelled(bus.forward_hints(appended)).await;
+        Ok(())
+    });
+    shutdown.run().await
+}
+
+/// Only the log decides whether tickets can be taken in; without the bus they are taken in all the same.
+fn health(metrics: PrometheusHandle, store: &EventStore, bus: &Bus, relay: Progress) -> Health {
+    let (store, bus) = (store.clone(), bus.clone());
+    Health::new(metrics)
+        .depends_on("postgres", move || {
+            let store = store.clone();
+            async move { store.ping().await.map_err(|error| error.to_string()) }
+        })
+        .fact("bus", move || if bus.is_connected() { "up".into() } else { "down".into() })
+        .fact("relayedPosition", move || relay.position().0.into())
+}

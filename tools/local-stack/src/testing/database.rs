@@ -1,0 +1,52 @@
+//! A fresh database per test, all on one Postgres server per test process.
+
+use std::sync::atomic::{AtomicU32, Ordering};
+
+use tokio::sync::OnceCell;
+
+use super::temp_dir::TempDir;
+use crate::{
+    error::Result,
+    postgres::{PostgresOptions, PostgresServer},
+};
+
+/// Lives until the process ends: its directory is deleted by the next test process.
+static SERVER: OnceCell<(PostgresServer, TempDir)> = OnceCell::const_new();
+static NEXT: AtomicU32 = AtomicU32::new(1);
+
+/// An empty database of its own.
+#[derive(Debug, Clone)]
+pub struct TestDatabase {
+    name: String,
+    url: String,
+}
+
+impl TestDatabase {
+    /// Creates it; the first call of a process also starts the server.
+    pub async fn create() -> Result<Self> {
+        let (server, _) = SERVER.get_or_try_init(start).await?;
+        let name = format!("test_{}", NEXT.fetch_add(1, Ordering::Relaxed));
+        server.create_database(&name).await?;
+        Ok(Self { url: server.url(&name), name })
+    }
+
+    /// The connection string.
+    #[must_use]
+    pub fn url(&self) -> &str {
+        &self.url
+    }
+
+    /// The name of the database.
+    #[must_use]
+    pub fn name(&self) -> &str {
+        &self.name
+    }
+}
+
+async fn start() -> Result<(PostgresServer, TempDir)> {
+    let dir = TempDir::create()?;
+    let data_dir = dir.path().join(super::temp_dir::POSTGRES_DIR);
+    let mut options = PostgresOptions::new(data_dir, dir.path().join("postgres.log"));
+    options.throwaway = true;
+    Ok((PostgresServer::start(&options).await?, dir))
+}
