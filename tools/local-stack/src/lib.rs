@@ -10,6 +10,7 @@
 //! - [`ports`]: free ports, and whether somebody listens
 //! - [`postgres`], [`nats`]: the two servers
 //! - [`service`]: any other program
+//! - [`stack`]: the whole system
 //! - [`gateway`]: one address in front of the command side and the query side
 //! - [`testing`]: a fresh database or bus per test
 
@@ -19,6 +20,7 @@ pub mod nats;
 pub mod ports;
 pub mod postgres;
 pub mod service;
+pub mod stack;
 pub mod testing;
 
 mod dir_lock;
@@ -33,3 +35,4 @@ pub use gateway::{Gateway, Upstreams};
 pub use nats::{NatsOptions, NatsServer};
 pub use postgres::{PostgresOptions, PostgresServer};
 pub use service::{Service, ServiceSpec};
+pub use stack::{Ports, Stack, StackOptions};
