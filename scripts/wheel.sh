@@ -5,6 +5,7 @@
 root=$(cd "$(dirname "${BASH_SOURCE[0]}")/.." && pwd)
 cache=${XDG_CACHE_HOME:-$HOME/.cache}/smart-service-hub
 
+# shellcheck disable=SC2154 # set by the script that sources this one
 say() { echo "$me: $*"; }
 fail() { echo "$me: $*" >&2; exit 1; }
 

@@ -30,12 +30,17 @@ pub fn pool(url: &str, application: &str, size: u32) -> Result<PgPool, sqlx::Err
         .connect_lazy_with(options))
 }
 
+/// The version of the newest migration this build knows.
+#[must_use]
+pub fn newest_migration() -> i64 {
+    MIGRATOR.iter().map(|migration| migration.version).max().unwrap_or_default()
+}
+
 /// Whether every migration this build knows has run, so that services wait for `hubctl migrate` instead of failing.
 ///
 /// # Errors
 /// When the database cannot be asked.
 pub async fn is_migrated(pool: &PgPool) -> Result<bool, sqlx::Error> {
-    let newest = MIGRATOR.iter().map(|migration| migration.version).max();
     let table: Option<bool> =
         sqlx::query_scalar("select to_regclass('_sqlx_migrations') is not null").fetch_one(pool).await?;
     if table != Some(true) {
@@ -44,5 +49,5 @@ pub async fn is_migrated(pool: &PgPool) -> Result<bool, sqlx::Error> {
     // Not checked at compile time: the table belongs to sqlx and is no migration of ours.
     let applied: Option<i64> =
         sqlx::query_scalar("select max(version) from _sqlx_migrations where success").fetch_one(pool).await?;
-    Ok(applied >= newest)
+    Ok(applied >= Some(newest_migration()))
 }

@@ -1,2 +1,51 @@
-//! Placeholder.
-fn main() {}
+//! `hubctl`: the operator's command line.
+//!
+//! - [`commands::up`]: the whole system on this machine, with the sample tickets travelling through it
+//! - [`commands::migrate`]: brings the database to this build's schema
+//! - [`commands::keys`]: the master key of personal data
+//! - [`commands::journey`]: one ticket's way, hop by hop
+//! - [`commands::clean_data`]: deletes what `up` kept
+//! - [`hub_client`]: asks the hub over HTTP
+//! - [`view`]: what a journey looks like on a terminal
+
+#![expect(clippy::print_stdout, reason = "a command line tool talks on standard output")]
+
+mod commands;
+mod hub_client;
+mod view;
+
+use clap::{Parser, Subcommand};
+
+/// Runs and operates a Smart Service Hub.
+#[derive(Parser)]
+#[command(version, arg_required_else_help = true)]
+struct Cli {
+    #[command(subcommand)]
+    command: Command,
+}
+
+#[derive(Subcommand)]
+enum Command {
+    /// Start the whole system on this machine and send the sample tickets through it; Ctrl-C stops it
+    Up(commands::up::Args),
+    /// Bring the database to this build's schema; safe to repeat
+    Migrate(commands::migrate::Args),
+    /// The master key of personal data
+    #[command(subcommand)]
+    Keys(commands::keys::Args),
+    /// Show a ticket's way from submission to its CRM record, every hop timed
+    Journey(commands::journey::Args),
+    /// Delete everything `hubctl up` kept: log, read models, bus, keys, CRM records, logs
+    CleanData(commands::clean_data::Args),
+}
+
+#[tokio::main]
+async fn main() -> anyhow::Result<()> {
+    match Cli::parse().command {
+        Command::Up(args) => commands::up::run(args).await,
+        Command::Migrate(args) => commands::migrate::run(args).await,
+        Command::Keys(args) => commands::keys::run(&args),
+        Command::Journey(args) => commands::journey::run(args).await,
+        Command::CleanData(args) => commands::clean_data::run(&args),
+    }
+}

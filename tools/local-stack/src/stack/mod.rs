@@ -11,7 +11,7 @@ use std::{
 };
 
 use crate::{
-    error::{Doing as _, Error, Result},
+    error::{Doing as _, Result},
     gateway::{Gateway, Upstreams},
     nats::{NatsOptions, NatsServer},
     ports,
@@ -61,7 +61,7 @@ impl Ports {
     /// Ports that nobody uses.
     ///
     /// # Errors
-    /// [`Error::NoFreePort`].
+    /// [`crate::Error::NoFreePort`].
     pub fn free() -> Result<Self> {
         Ok(Self {
             gateway: ports::free()?,
@@ -123,7 +123,7 @@ impl Stack {
     /// Starts everything in the order of its dependencies; `say` hears what happens.
     ///
     /// # Errors
-    /// As [`Error`]; whatever was started before is killed.
+    /// As [`crate::Error`]; whatever was started before is killed.
     pub async fn start(options: &StackOptions, say: impl Fn(&str)) -> Result<Self> {
         options.ports.check()?;
         let logs = options.data_dir.join("logs");
@@ -135,9 +135,9 @@ impl Stack {
         nats_options.monitor_port = Some(options.ports.nats_monitor);
         let nats = NatsServer::start(&nats_options).await?;
 
-        let plan = Plan::new(options, &logs, &postgres.url(DATABASE), &nats.url())?;
+        let plan = Plan::new(options, &logs, &postgres.url(DATABASE), &nats.url());
         say("migrating the database");
-        plan.migrate().await?;
+        plan.prepare().await?;
         let mut services = Vec::new();
         for (spec, port) in plan.services() {
             say(&format!("starting {}", spec.name));
@@ -177,6 +177,11 @@ impl Stack {
     #[must_use]
     pub const fn ports(&self) -> Ports {
         self.ports
+    }
+
+    /// The database, for fault tests.
+    pub const fn postgres_mut(&mut self) -> &mut PostgresServer {
+        &mut self.postgres
     }
 
     /// The bus, for fault tests.
@@ -219,7 +224,7 @@ impl Stack {
 /// Deletes everything a stopped stack kept in `data_dir`: log, bus, read models, keys, CRM records, logs.
 ///
 /// # Errors
-/// [`Error::InUse`] while a stack runs there.
+/// [`crate::Error::InUse`] while a stack runs there.
 pub fn remove_data(data_dir: &Path) -> Result<()> {
     crate::postgres::remove_data(&data_dir.join("postgres"))?;
     for name in ["nats", "logs", "zoho-mock.json", "zoho-mock-requests.jsonl", "master.key"] {

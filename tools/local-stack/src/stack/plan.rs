@@ -1,14 +1,7 @@
 //! What each process of the stack is told: arguments, settings, log file.
 
-use std::{
-    ffi::OsString,
-    fs::{self, OpenOptions},
-    io::Write as _,
-    os::unix::fs::OpenOptionsExt as _,
-    path::Path,
-};
+use std::{ffi::OsString, fs, path::Path};
 
-use rand::RngCore as _;
 use tokio::{
     io::{AsyncReadExt as _, AsyncWriteExt as _},
     net::TcpStream,
@@ -16,7 +9,7 @@ use tokio::{
 
 use super::StackOptions;
 use crate::{
-    error::{Doing as _, Error, Result},
+    error::{Error, Result},
     ports,
     service::{Service, ServiceSpec},
 };
@@ -29,31 +22,30 @@ pub(super) struct Plan<'a> {
 }
 
 impl<'a> Plan<'a> {
-    pub(super) fn new(
-        options: &'a StackOptions,
-        logs: &'a Path,
-        database_url: &str,
-        nats_url: &str,
-    ) -> Result<Self> {
-        let master_key = options.data_dir.join("master.key");
-        ensure_master_key(&master_key)?;
+    pub(super) fn new(options: &'a StackOptions, logs: &'a Path, database_url: &str, nats_url: &str) -> Self {
         let backbone = env(&[
             ("DATABASE_URL", database_url),
             ("NATS_URL", nats_url),
-            ("HUB_MASTER_KEY_FILE", &master_key.display().to_string()),
+            ("HUB_MASTER_KEY_FILE", &options.data_dir.join("master.key").display().to_string()),
         ]);
-        Ok(Self { options, logs, backbone })
+        Self { options, logs, backbone }
     }
 
-    pub(super) async fn migrate(&self) -> Result<()> {
-        let migration = Service::start(&self.spec("hubctl", "migrate", &["migrate"], &[]))?;
-        match migration.ended().await {
+    /// The master key and the schema, made where they are missing.
+    pub(super) async fn prepare(&self) -> Result<()> {
+        self.hubctl("keys", &["keys", "create"]).await?;
+        self.hubctl("migrate", &["migrate"]).await
+    }
+
+    async fn hubctl(&self, name: &str, args: &[&str]) -> Result<()> {
+        let spec = self.spec("hubctl", name, args, &[]);
+        match Service::start(&spec)?.ended().await {
             Some(status) if status.success() => Ok(()),
             status => Err(Error::Ended {
-                name: "hubctl migrate".to_owned(),
+                name: format!("hubctl {}", args.join(" ")),
                 status: status.map_or_else(|| "an unknown status".to_owned(), |status| status.to_string()),
-                log_file: self.logs.join("migrate.log"),
-                tail: fs::read_to_string(self.logs.join("migrate.log")).unwrap_or_default(),
+                tail: fs::read_to_string(&spec.log_file).unwrap_or_default(),
+                log_file: spec.log_file,
             }),
         }
     }
@@ -121,20 +113,6 @@ impl<'a> Plan<'a> {
 
 fn env(settings: &[(&str, &str)]) -> Vec<(OsString, OsString)> {
     settings.iter().map(|(name, value)| (name.into(), value.into())).collect()
-}
-
-/// Makes the key of personal data once; whoever loses the file loses the data.
-fn ensure_master_key(path: &Path) -> Result<()> {
-    let made = OpenOptions::new().write(true).create_new(true).mode(0o600).open(path);
-    let mut file = match made {
-        Err(error) if error.kind() == std::io::ErrorKind::AlreadyExists => return Ok(()),
-        outcome => outcome.doing(|| format!("create {}", path.display()))?,
-    };
-    let mut key = [0; 32];
-    rand::rng().fill_bytes(&mut key);
-    file.write_all(hex::encode(key).as_bytes())
-        .and_then(|()| file.sync_all())
-        .doing(|| format!("write {}", path.display()))
 }
 
 /// Whether `/health` on the port says 200.

@@ -1,0 +1,48 @@
+# Two commands matter: `make up` runs the system, `make test` proves it.
+.DEFAULT_GOAL := help
+.PHONY: help up test check fmt lint deny drift deps clean-data sqlx schemas train
+
+help: ## Show this list
+	@awk -F ':.*## ' '/^[a-z-]+:.*## /{printf "  make %-11s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+
+up: deps ## Build, start everything on this machine, send the sample tickets through it; Ctrl-C stops it
+	cargo build --release --locked --workspace --bins
+	@exec "$${CARGO_TARGET_DIR:-target}/release/hubctl" up
+
+test: deps ## Run every test, the end-to-end test with the real model included
+	cargo build --locked --workspace --bins
+	cargo test --locked --workspace
+
+check: fmt lint deny drift ## Everything a change must pass besides the tests
+
+fmt:
+	cargo fmt --all --check
+
+lint: deps
+	cargo clippy --locked --workspace --all-targets -- -D warnings
+	scripts/lint-files
+
+deny:
+	scripts/cargo-deny
+
+drift: deps
+	scripts/sqlx-metadata --check
+	cargo test --locked -p schemas --test contracts
+
+deps: ## Install what is missing: Postgres, nats-server, libtorch, the MiniLM model
+	@scripts/install-packages
+	@scripts/install-libtorch
+	@scripts/install-model
+
+clean-data: ## Delete what `make up` kept: log, read models, bus, keys, CRM records, logs
+	@"$${CARGO_TARGET_DIR:-target}/release/hubctl" clean-data
+
+sqlx: ## Refresh .sqlx after a change of a query or a migration
+	scripts/sqlx-metadata
+
+schemas: ## Refresh schemas/json after a change of an event type
+	UPDATE_SCHEMAS=1 cargo test -p schemas --test contracts
+
+train: deps ## Train the analyzer's heads from analyzer-worker/training and write docs/MODEL_CARD.md
+	cargo run --release --locked -p analyzer-worker -- train
+	cargo run --release --locked -p analyzer-worker -- evaluate --write docs/MODEL_CARD.md

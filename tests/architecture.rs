@@ -1,0 +1,74 @@
+//! Dependencies point one way, and only the analyzer links libtorch (the arrows of `docs/ARCHITECTURE.md`).
+
+#![expect(clippy::unwrap_used, reason = "a panic is how a test fails")]
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use cargo_metadata::{DependencyKind, Metadata, MetadataCommand};
+
+/// What each part may use of the others. Tests may use more (private servers, the mock).
+const MAY_USE: &[(&str, &[&str])] = &[
+    ("schemas", &[]),
+    ("ticket", &["schemas"]),
+    ("event-store", &["schemas"]),
+    ("event-bus", &["schemas"]),
+    ("subscription", &["schemas", "event-store", "event-bus"]),
+    ("service-host", &[]),
+    ("command-api", SERVICE),
+    ("analyzer-worker", SERVICE),
+    ("projector", SERVICE),
+    ("crm-sink", SERVICE),
+    ("zoho-mock", &[]),
+    ("local-stack", &[]),
+    ("hubctl", &["schemas", "event-store", "event-bus", "subscription", "local-stack"]),
+    ("e2e", &[]),
+];
+
+/// A service stands on the crates and on no other service.
+const SERVICE: &[&str] = &["schemas", "ticket", "event-store", "event-bus", "subscription", "service-host"];
+
+/// What the pure domain may use besides the contracts: no runtime, no database, no clock, no randomness.
+const PURE: &[&str] = &["schemas", "thiserror", "email_address"];
+
+fn metadata() -> Metadata {
+    MetadataCommand::new().other_options(["--locked".to_owned()]).exec().unwrap()
+}
+
+/// The direct dependencies of every member, without those of tests.
+fn uses(metadata: &Metadata) -> BTreeMap<String, BTreeSet<String>> {
+    let of = |package: &cargo_metadata::Package| {
+        let normal = package.dependencies.iter().filter(|d| d.kind == DependencyKind::Normal);
+        normal.map(|dependency| dependency.name.clone()).collect()
+    };
+    metadata.workspace_packages().into_iter().map(|package| (package.name.to_string(), of(package))).collect()
+}
+
+#[test]
+fn dependencies_point_one_way() {
+    let uses = uses(&metadata());
+    let members: BTreeSet<_> = uses.keys().cloned().collect();
+    let known: BTreeMap<_, _> = MAY_USE.iter().copied().collect();
+    for (member, used) in &uses {
+        let allowed =
+            known.get(member.as_str()).unwrap_or_else(|| panic!("{member} has no place in MAY_USE"));
+        for part in used.intersection(&members) {
+            assert!(allowed.contains(&part.as_str()), "{member} must not depend on {part}");
+        }
+    }
+    assert_eq!(known.len(), members.len(), "MAY_USE names a part that is gone");
+}
+
+#[test]
+fn the_domain_is_pure() {
+    let used = &uses(&metadata())["ticket"];
+    let impure: Vec<_> = used.iter().filter(|name| !PURE.contains(&name.as_str())).collect();
+    assert!(impure.is_empty(), "the domain uses {impure:?}");
+}
+
+#[test]
+fn only_the_analyzer_links_libtorch() {
+    for (member, used) in uses(&metadata()) {
+        let links = used.iter().any(|name| matches!(name.as_str(), "tch" | "rust-bert" | "torch-sys"));
+        assert_eq!(links, member == "analyzer-worker", "{member}");
+    }
+}

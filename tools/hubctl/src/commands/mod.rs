@@ -1,0 +1,7 @@
+//! One file per command: its flags, and what it does.
+
+pub(crate) mod clean_data;
+pub(crate) mod journey;
+pub(crate) mod keys;
+pub(crate) mod migrate;
+pub(crate) mod up;

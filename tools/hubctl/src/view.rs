@@ -1,0 +1,95 @@
+//! What a journey looks like on a terminal.
+
+use std::{fmt::Write as _, path::Path};
+
+use console::style;
+use local_stack::Stack;
+
+use crate::hub_client::{Hop, Journey, Ticket};
+
+/// A ticket that is still travelling, in one line.
+pub(crate) fn under_way(ticket: &Ticket) -> String {
+    let stage = match (&ticket.category, &ticket.crm.record_id) {
+        (None, _) => "waiting for its analysis",
+        (Some(_), None) => "analyzed, on its way to the CRM",
+        (Some(_), Some(_)) => "arrived",
+    };
+    format!("#{} {} {stage}", ticket.number, ticket.id)
+}
+
+/// A ticket with its analysis, its CRM record and its hops.
+pub(crate) fn arrived(ticket: &Ticket, journey: &Journey) -> String {
+    let unknown = || "-".to_owned();
+    let of = |field: &Option<String>| field.clone().unwrap_or_else(unknown);
+    let mut text = format!(
+        "{} {}  form: {}  →  {} · {} · {} · {}{}\n",
+        style(format!("#{}", ticket.number)).bold(),
+        style(&ticket.id).dim(),
+        ticket.request_type,
+        style(of(&ticket.category)).cyan(),
+        style(of(&ticket.priority)).yellow(),
+        of(&ticket.sentiment),
+        of(&ticket.route),
+        if ticket.needs_review == Some(true) { " · needs review" } else { "" },
+    );
+    // Writing to a String cannot fail.
+    let _ = writeln!(text, "   “{}”", of(&ticket.summary));
+    let record = match (&ticket.crm.system, &ticket.crm.record_id) {
+        (Some(system), Some(id)) => style(format!("{system} record {id}")).green().to_string(),
+        _ => style(format!("CRM: {}", ticket.crm.status)).red().to_string(),
+    };
+    let hops: Vec<_> = journey
+        .hops
+        .iter()
+        .skip(1)
+        .map(|hop| format!("{} +{}", hop.name, duration(hop.since_previous_ms)))
+        .collect();
+    let _ = write!(text, "   {record}   {} (total {})", hops.join("  "), duration(journey.total_ms));
+    text
+}
+
+/// One hop of a journey.
+pub(crate) fn hop(hop: &Hop) -> String {
+    let details = hop.details.as_ref().map(|details| style(details.to_string()).dim().to_string());
+    format!(
+        "{:>8}  {:<22} at {}  +{:<9} ({} since submission)  {}",
+        style(format!("#{}", hop.position)).dim(),
+        style(&hop.name).cyan(),
+        hop.at,
+        duration(hop.since_previous_ms),
+        duration(hop.since_submit_ms),
+        details.unwrap_or_default(),
+    )
+}
+
+/// How a journey ends, or stands.
+pub(crate) fn outcome(journey: &Journey) -> String {
+    let state = if journey.complete { "complete" } else { "under way" };
+    format!("{state} after {}", duration(journey.total_ms))
+}
+
+fn duration(ms: f64) -> String {
+    if ms < 1000.0 { format!("{ms:.0} ms") } else { format!("{:.2} s", ms / 1000.0) }
+}
+
+/// Where to go from here.
+pub(crate) fn urls(stack: &Stack, data_dir: &Path) -> String {
+    let ports = stack.ports();
+    let nats = stack.nats_url();
+    format!(
+        "the hub             {hub}/api/tickets
+statistics          {hub}/api/tickets/stats/summary
+analyze a text      http://127.0.0.1:{analyzer}/analyze
+CRM backlog         http://127.0.0.1:{crm}/health
+Zoho mock, records  http://127.0.0.1:{zoho}/__mock/records?by=Ticket_ID
+the bus             nats --server {nats} stream view TICKETS
+logs                {logs}
+
+Ctrl-C stops everything; the data stays for the next run.",
+        hub = stack.url(),
+        analyzer = ports.analyzer,
+        crm = ports.crm_sink,
+        zoho = ports.zoho_mock,
+        logs = data_dir.join("logs").display(),
+    )
+}
