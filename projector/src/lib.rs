@@ -1,0 +1,77 @@
+//! The query side: keeps the read model of tickets, a function of the log, and answers queries from it.
+//!
+//! Reading order:
+//! - [`settings`]: what can be set
+//! - [`read_model`]: a ticket as the read model holds it
+//! - [`projection`]: from the log into the read model, one function per event type
+//! - [`queries`]: from the read model, compile-time checked
+//! - [`http`]: routes, parameters and bodies
+
+pub mod http;
+pub mod projection;
+pub mod queries;
+pub mod read_model;
+pub mod settings;
+
+use anyhow::Context as _;
+use event_store::{EventStore, PersonalKeys, StoreError, database, personal_keys::master_key_from_file};
+use metrics_exporter_prometheus::PrometheusHandle;
+use secrecy::ExposeSecret as _;
+use service_host::{Health, Shutdown, wait::until_ready};
+use subscription::{Progress, Stage};
+use tokio::net::TcpListener;
+
+pub use settings::Settings;
+
+/// Name in logs and in the database's session list.
+pub const SERVICE: &str = "projector";
+/// Connections of the projection: its transaction, its keys and its checkpoint.
+const PROJECTION_POOL: u32 = 4;
+/// Connections of the queries: their own, so that slow queries never hold up the projection.
+const QUERY_POOL: u32 = 12;
+
+/// Runs the service until it is told to stop.
+///
+/// # Errors
+/// When a setting is unusable or the server may lose what it confirms; a dependency that is away is waited for.
+pub async fn run(settings: Settings, metrics: PrometheusHandle) -> anyhow::Result<()> {
+    let mut shutdown = Shutdown::new();
+    let stop = shutdown.token();
+    let master_key = master_key_from_file(&settings.backbone.master_key_file)?;
+    let database_url = settings.backbone.database_url.expose_secret();
+    let pool = database::pool(database_url, SERVICE, PROJECTION_POOL)?;
+    let open = || EventStore::open(pool.clone());
+    let Some(store) = until_ready("the event log", &stop, StoreError::may_pass, open).await? else {
+        return Ok(());
+    };
+    let keys = PersonalKeys::open(pool, master_key).await?;
+    let listener = TcpListener::bind(settings.listen.address())
+        .await
+        .with_context(|| format!("cannot listen on {}", settings.listen))?;
+
+    let progress = Progress::new(projection::STAGE);
+    let queries = database::pool(database_url, "projector-queries", QUERY_POOL)?;
+    let health = health(metrics, &store, &progress);
+    let router = http::router(http::AppState::new(&settings, queries, progress.clone()), health);
+    let stage = Stage { name: projection::STAGE, store, nats_url: settings.backbone.nats_url };
+    let tickets = projection::Tickets::new(keys);
+    shutdown.spawn("http", service_host::http::serve(listener, router, stop.clone()));
+    shutdown.spawn("projection", subscription::projection::run(stage, tickets, progress, stop));
+    shutdown.run().await
+}
+
+/// Without the bus the projection is slower, not down: it reads the log.
+#[must_use]
+pub fn health(metrics: PrometheusHandle, store: &EventStore, progress: &Progress) -> Health {
+    let (store, position, progress) = (store.clone(), progress.clone(), progress.clone());
+    Health::new(metrics)
+        .depends_on("postgres", move || {
+            let store = store.clone();
+            async move { store.ping().await.map_err(|error| error.to_string()) }
+        })
+        .depends_on("projection", move || {
+            let problem = progress.problem();
+            async move { problem.map_or(Ok(()), Err) }
+        })
+        .fact("projectedPosition", move || position.position().0.into())
+}

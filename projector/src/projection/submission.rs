@@ -1,0 +1,46 @@
+//! A ticket begins.
+
+use event_store::PersonalKeys;
+use schemas::{Envelope, event::TicketSubmitted};
+
+use super::personal::open;
+use crate::read_model::{Ticket, crm_status};
+
+/// The ticket as it was handed in.
+pub(super) async fn submitted(
+    keys: &PersonalKeys,
+    event: &Envelope,
+    data: &TicketSubmitted,
+) -> anyhow::Result<Ticket> {
+    Ok(Ticket {
+        id: event.subject.to_string(),
+        number: event.position.0,
+        requester_id: data.requester.id.to_string(),
+        name: open(keys, event, "name", &data.requester.name).await?,
+        email: open(keys, event, "email", &data.requester.email).await?,
+        description: open(keys, event, "description", &data.description).await?,
+        summary: None,
+        entities: None,
+        request_type: data.request_type.clone(),
+        status: "open".to_owned(),
+        category: None,
+        priority: None,
+        sentiment: None,
+        kind: None,
+        route: None,
+        urgency: None,
+        analysis: None,
+        needs_review: false,
+        degraded: false,
+        crm_system: None,
+        crm_record_id: None,
+        crm_status: crm_status::PENDING.to_owned(),
+        created_at: event.time,
+        analyzed_at: None,
+        crm_delivered_at: None,
+        updated_at: event.time,
+        // Nothing is seen yet: the fold notes this event like any other.
+        position: 0,
+        version: 0,
+    })
+}

@@ -1,0 +1,71 @@
+//! What happened, without personal data: every event gets an entry, known or not.
+
+use chrono::{DateTime, Utc};
+use schemas::{Envelope, TicketEvent};
+use serde::Serialize;
+use serde_json::{
+    json,
+    value::{RawValue, to_raw_value},
+};
+use sqlx::{PgConnection, types::Json};
+use uuid::Uuid;
+
+use crate::queries::timed;
+
+/// A row of `projector.timeline`, its fields named as the columns.
+#[derive(Debug, Serialize)]
+pub(super) struct Entry {
+    ticket_id: String,
+    version: i32,
+    position: i64,
+    event_id: Uuid,
+    r#type: String,
+    recorded_at: DateTime<Utc>,
+    actor: String,
+    traceparent: Option<String>,
+    /// Text, not a parsed value: parsing would turn 0.93 into 0.9300000071525574.
+    details: Option<Box<RawValue>>,
+}
+
+impl Entry {
+    pub(super) fn new(event: &Envelope, fact: Option<&TicketEvent>) -> serde_json::Result<Self> {
+        Ok(Self {
+            ticket_id: event.subject.to_string(),
+            version: event.version.0,
+            position: event.position.0,
+            event_id: event.id.as_uuid(),
+            r#type: event.type_name.clone(),
+            recorded_at: event.time,
+            actor: event.metadata.actor.clone(),
+            traceparent: event.metadata.traceparent.clone(),
+            details: fact.map(impersonal).transpose()?,
+        })
+    }
+}
+
+/// The event's data without its personal members. Of an unknown type nobody can say which those are.
+fn impersonal(fact: &TicketEvent) -> serde_json::Result<Box<RawValue>> {
+    match fact {
+        TicketEvent::Submitted(data) => {
+            to_raw_value(&json!({ "requestType": data.request_type, "attachments": data.attachments }))
+        }
+        TicketEvent::Analyzed(data) => to_raw_value(&data.as_ref().clone().with_personal((), ())),
+        TicketEvent::AnalysisFailed(_)
+        | TicketEvent::CrmRecordCreated(_)
+        | TicketEvent::CrmDeliveryParked(_) => fact.to_data(),
+    }
+}
+
+/// Adds the entries that are not there yet; those that are keep the time they were first projected.
+pub(super) async fn add(connection: &mut PgConnection, entries: &[Entry]) -> anyhow::Result<()> {
+    let query = sqlx::query!(
+        "insert into projector.timeline
+             (ticket_id, version, position, event_id, type, recorded_at, actor, traceparent, details)
+         select ticket_id, version, position, event_id, type, recorded_at, actor, traceparent, details
+         from jsonb_populate_recordset(null::projector.timeline, $1)
+         on conflict do nothing",
+        Json(entries) as _,
+    );
+    timed("insert", "timeline", query.execute(connection)).await?;
+    Ok(())
+}

@@ -1,0 +1,109 @@
+//! A ticket as the read model holds it: one row of `projector.tickets`.
+
+use chrono::{DateTime, Utc};
+use schemas::analysis::{AnalysisOf, Entity, Priority, Sentiment};
+use serde::Serialize;
+use sqlx::types::Json;
+
+/// The analyzer's answer without its personal parts, which have columns of their own.
+pub type ImpersonalAnalysis = AnalysisOf<(), ()>;
+
+/// A row, its fields named as the columns and explained there (`migrations/*_projector.sql`). Holds personal data in
+/// clear text, so it has no `Debug`.
+#[derive(Clone, Serialize)]
+#[expect(missing_docs, reason = "the columns are explained in the migration")]
+pub struct Ticket {
+    pub id: String,
+    pub number: i64,
+    pub requester_id: String,
+    pub name: Option<String>,
+    pub email: Option<String>,
+    pub description: Option<String>,
+    pub summary: Option<String>,
+    pub entities: Option<Json<Vec<Entity>>>,
+    pub request_type: String,
+    pub status: String,
+    pub category: Option<String>,
+    pub priority: Option<String>,
+    pub sentiment: Option<String>,
+    pub kind: Option<String>,
+    pub route: Option<String>,
+    pub urgency: Option<i16>,
+    pub analysis: Option<Json<ImpersonalAnalysis>>,
+    pub needs_review: bool,
+    pub degraded: bool,
+    pub crm_system: Option<String>,
+    pub crm_record_id: Option<String>,
+    pub crm_status: String,
+    pub created_at: DateTime<Utc>,
+    pub analyzed_at: Option<DateTime<Utc>>,
+    pub crm_delivered_at: Option<DateTime<Utc>>,
+    pub updated_at: DateTime<Utc>,
+    pub position: i64,
+    pub version: i32,
+}
+
+/// What becomes of a ticket's CRM record, as the column holds it.
+pub mod crm_status {
+    /// Not delivered yet.
+    pub const PENDING: &str = "pending";
+    /// The CRM holds the record.
+    pub const DELIVERED: &str = "delivered";
+    /// The CRM would not take it; an operator decides.
+    pub const PARKED: &str = "parked";
+}
+
+/// Selects whole tickets: every column once, followed by the rest of the statement (in one or more pieces) and its
+/// arguments.
+macro_rules! select_tickets {
+    ($($rest:literal)+ $(, $argument:expr)* $(,)?) => {
+        sqlx::query_as!(
+            $crate::read_model::Ticket,
+            r#"select id, number, requester_id, name, email, description, summary, entities as "entities: _",
+                      request_type, status, category, priority, sentiment, kind, route, urgency,
+                      analysis as "analysis: _", needs_review, degraded, crm_system, crm_record_id, crm_status,
+                      created_at, analyzed_at, crm_delivered_at, updated_at, position, version
+               from projector.tickets "# $(+ $rest)+
+            $(, $argument)*
+        )
+    };
+}
+pub(crate) use select_tickets;
+
+/// The column's text for a priority: its name on the wire.
+#[must_use]
+pub const fn priority_text(priority: Priority) -> &'static str {
+    match priority {
+        Priority::Low => "Low",
+        Priority::Medium => "Medium",
+        Priority::High => "High",
+        Priority::Critical => "Critical",
+    }
+}
+
+/// The column's text for a sentiment: its name on the wire.
+#[must_use]
+pub const fn sentiment_text(sentiment: Sentiment) -> &'static str {
+    match sentiment {
+        Sentiment::Positive => "positive",
+        Sentiment::Neutral => "neutral",
+        Sentiment::Negative => "negative",
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::*;
+
+    #[test]
+    fn columns_hold_the_names_of_the_wire() {
+        for priority in [Priority::Low, Priority::Medium, Priority::High, Priority::Critical] {
+            assert_eq!(json!(priority), priority_text(priority));
+        }
+        for sentiment in [Sentiment::Positive, Sentiment::Neutral, Sentiment::Negative] {
+            assert_eq!(json!(sentiment), sentiment_text(sentiment));
+        }
+    }
+}

@@ -1,0 +1,125 @@
+//! The facts tests put into the log.
+
+use event_store::Appended;
+use schemas::{
+    TicketEvent,
+    analysis::{AnalysisOf, Choice, Emotion, Emotions, Entity, ModelRef, Mood, Priority, Route, Sentiment},
+    event::{AnalysisFailed, CrmDeliveryParked, CrmOutcome, CrmRecordCreated, Requester, TicketSubmitted},
+};
+
+use crate::hub::{Hub, new_event_id};
+
+pub(crate) const DESCRIPTION: &str = "srv-fs01 has been down since nine, nobody can work";
+
+/// The labels of an analysis that tests tell tickets apart by.
+#[derive(Clone, Copy)]
+pub(crate) struct Labels {
+    pub(crate) category: &'static str,
+    pub(crate) priority: Priority,
+    pub(crate) sentiment: Sentiment,
+    pub(crate) route: &'static str,
+    pub(crate) needs_review: bool,
+    pub(crate) degraded: bool,
+}
+
+pub(crate) const LABELS: Labels = Labels {
+    category: "Network",
+    priority: Priority::High,
+    sentiment: Sentiment::Negative,
+    route: "live-chat",
+    needs_review: false,
+    degraded: false,
+};
+
+impl Hub {
+    pub(crate) async fn submit(&self, n: u128, email: &str, request_type: &str) -> Appended {
+        let id = new_event_id();
+        let requester = self.keys.requester_id(email);
+        let seal = async |field: &str, value: &str| {
+            self.keys.seal(&requester, id, field, &value.to_owned()).await.unwrap()
+        };
+        let submitted = TicketSubmitted {
+            description: seal("description", DESCRIPTION).await,
+            requester: Requester {
+                name: seal("name", "Ada Lovelace").await,
+                email: seal("email", email).await,
+                id: requester.clone(),
+            },
+            request_type: request_type.to_owned(),
+            attachments: vec![],
+        };
+        self.append(n, id, TicketEvent::Submitted(submitted)).await
+    }
+
+    pub(crate) async fn analyze(&self, n: u128, email: &str, labels: Labels) -> Appended {
+        let id = new_event_id();
+        let requester = self.keys.requester_id(email);
+        let host =
+            Entity { text: "srv-fs01".into(), label: "HOST".into(), start: 0, end: 8, confidence: 0.97 };
+        let entities = self.keys.seal(&requester, id, "entities", &vec![host]).await.unwrap();
+        let summary =
+            self.keys.seal(&requester, id, "summary", &"srv-fs01 is down".to_owned()).await.unwrap();
+        let answer = answer(labels).with_personal(entities, summary);
+        self.append(n, id, TicketEvent::Analyzed(Box::new(answer))).await
+    }
+
+    pub(crate) async fn fail_analysis(&self, n: u128) -> Appended {
+        let failed = AnalysisFailed { reason: "the model does not load".into(), attempts: 20 };
+        self.append(n, new_event_id(), TicketEvent::AnalysisFailed(failed)).await
+    }
+
+    pub(crate) async fn deliver(&self, n: u128) -> Appended {
+        let record = CrmRecordCreated {
+            system: "zoho".into(),
+            record_id: format!("35207100000002{n:04}"),
+            how: CrmOutcome::Posted,
+            attempts: 2,
+            batch: "b_1".into(),
+        };
+        self.append(n, new_event_id(), TicketEvent::CrmRecordCreated(record)).await
+    }
+
+    pub(crate) async fn park(&self, n: u128) -> Appended {
+        let parked = CrmDeliveryParked { system: "zoho".into(), reason: "3001: refused".into(), attempts: 1 };
+        self.append(n, new_event_id(), TicketEvent::CrmDeliveryParked(parked)).await
+    }
+
+    /// Ticket 1 of Ada, from the submission to the CRM record.
+    pub(crate) async fn whole_journey(&self) {
+        self.submit(1, "ada@example.com", "Network").await;
+        self.analyze(1, "ada@example.com", LABELS).await;
+        self.deliver(1).await;
+    }
+}
+
+fn choice<L>(label: L) -> Choice<L> {
+    Choice { label, confidence: 0.93, alternatives: vec![], reasons: vec!["by example".into()] }
+}
+
+fn answer(labels: Labels) -> AnalysisOf<(), ()> {
+    AnalysisOf {
+        category: choice(labels.category.to_owned()),
+        priority: choice(labels.priority),
+        kind: choice("technical".to_owned()),
+        sentiment: Mood {
+            label: labels.sentiment,
+            confidence: 0.81,
+            emotion: Emotion::Frustration,
+            emotions: Emotions { frustration: 0.8, ..Emotions::default() },
+        },
+        urgency: 8,
+        route: Route {
+            label: labels.route.to_owned(),
+            confidence: 0.7,
+            reasoning: "A person has to look.".into(),
+            alternatives: vec![],
+        },
+        entities: (),
+        summary: (),
+        language: "en".into(),
+        needs_review: labels.needs_review,
+        degraded: labels.degraded,
+        model: ModelRef { name: "minilm-l6".into(), revision: "1".into(), sha256: "00".into() },
+        duration_ms: 14,
+    }
+}

@@ -1,0 +1,122 @@
+//! A log and a projector on a database of their own.
+
+use axum::Router;
+use clap::Parser as _;
+use event_store::{
+    Append, Appended, EventStore, Expected, NewEvent, PersonalKeys, cipher::SecretKey, database,
+};
+use local_stack::testing::TestDatabase;
+use metrics_exporter_prometheus::PrometheusBuilder;
+use projector::{Settings, http, projection};
+use schemas::{EventId, Position, TicketEvent, TicketId, envelope::Metadata};
+use sqlx::PgPool;
+use subscription::{Progress, Stage};
+use tokio::task::JoinHandle;
+use tokio_util::sync::CancellationToken;
+use uuid::Uuid;
+
+/// No bus is needed: the projection reads the log.
+const NOBODY: &str = "nats://127.0.0.1:1";
+
+pub(crate) struct Hub {
+    pub(crate) store: EventStore,
+    pub(crate) keys: PersonalKeys,
+    pub(crate) progress: Progress,
+    settings: Settings,
+    projection: Option<JoinHandle<anyhow::Result<()>>>,
+}
+
+impl Hub {
+    /// An empty log with a projection that follows it.
+    pub(crate) async fn start() -> Self {
+        let mut hub = Self::without_projection().await;
+        hub.start_projection();
+        hub
+    }
+
+    pub(crate) async fn without_projection() -> Self {
+        let database = TestDatabase::create().await.unwrap();
+        let pool = database::pool(database.url(), "test", 10).unwrap();
+        database::MIGRATOR.run(&pool).await.unwrap();
+        let arguments = ["projector", "--database-url", database.url(), "--master-key-file", "unused"];
+        Self {
+            keys: PersonalKeys::open(pool.clone(), SecretKey::from_bytes([9; 32])).await.unwrap(),
+            store: EventStore::open(pool).await.unwrap(),
+            progress: Progress::new(projection::STAGE),
+            settings: Settings::parse_from(arguments),
+            projection: None,
+        }
+    }
+
+    pub(crate) fn start_projection(&mut self) {
+        let stage = Stage { name: projection::STAGE, store: self.store.clone(), nats_url: NOBODY.to_owned() };
+        let tickets = projection::Tickets::new(self.keys.clone());
+        let stop = CancellationToken::new();
+        let run = subscription::projection::run(stage, tickets, self.progress.clone(), stop);
+        self.projection = Some(tokio::spawn(run));
+    }
+
+    /// Removes every row of the read model.
+    pub(crate) async fn empty(&self) {
+        sqlx::raw_sql("truncate projector.tickets, projector.timeline").execute(self.pool()).await.unwrap();
+    }
+
+    /// Ends the projection as a crash would, and starts another at the start of the log.
+    pub(crate) async fn project_again(&mut self) {
+        if let Some(running) = self.projection.take() {
+            running.abort();
+            let _ = running.await;
+        }
+        sqlx::raw_sql("update subscription.checkpoints set position = 0").execute(self.pool()).await.unwrap();
+        self.progress = Progress::new(projection::STAGE);
+        // Another process has other caches: keys that were destroyed stay destroyed.
+        self.keys = PersonalKeys::open(self.pool().clone(), SecretKey::from_bytes([9; 32])).await.unwrap();
+        self.start_projection();
+    }
+
+    pub(crate) fn pool(&self) -> &PgPool {
+        self.store.pool()
+    }
+
+    /// The service's router, dressed as it is served.
+    pub(crate) fn router(&self) -> Router {
+        let metrics = PrometheusBuilder::new().build_recorder().handle();
+        let health = projector::health(metrics, &self.store, &self.progress);
+        let state = http::AppState::new(&self.settings, self.pool().clone(), self.progress.clone());
+        service_host::http::dress(http::router(state, health))
+    }
+
+    /// Appends an event of ticket `n` under an id that was drawn before, for what is sealed in it.
+    pub(crate) async fn append(&self, n: u128, id: EventId, event: TicketEvent) -> Appended {
+        let metadata =
+            Metadata { correlationid: id, causationid: None, traceparent: None, actor: "system:test".into() };
+        let events = vec![NewEvent { id, event, metadata }];
+        let append = Append { ticket: ticket_id(n), expected: Expected::Any, events, idempotency: None };
+        self.store.append(append).await.unwrap()
+    }
+
+    /// Waits until the read model holds the whole log.
+    pub(crate) async fn settled(&self) {
+        self.progress.reached(self.head().await).await;
+    }
+
+    pub(crate) async fn head(&self) -> Position {
+        self.store.head().await.unwrap()
+    }
+}
+
+impl Drop for Hub {
+    fn drop(&mut self) {
+        if let Some(running) = &self.projection {
+            running.abort();
+        }
+    }
+}
+
+pub(crate) fn ticket_id(n: u128) -> TicketId {
+    TicketId::new(n.into())
+}
+
+pub(crate) fn new_event_id() -> EventId {
+    EventId::new(Uuid::now_v7())
+}

@@ -1,0 +1,14 @@
+//! The query side against a real Postgres: events go into the log, the projection follows, clients ask over HTTP.
+
+#![expect(clippy::unwrap_used, reason = "a panic is how a test fails")]
+
+mod asking;
+mod events;
+mod hub;
+
+mod http;
+mod journey;
+mod list;
+mod projection;
+mod statistics;
+mod ticket;

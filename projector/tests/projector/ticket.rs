@@ -1,0 +1,130 @@
+//! One ticket.
+
+use axum::{
+    body::Body,
+    http::{Request, StatusCode},
+};
+use serde_json::{Value, json};
+
+use crate::{
+    asking::{Reply, send},
+    events::{DESCRIPTION, LABELS, Labels},
+    hub::{Hub, ticket_id},
+};
+
+#[tokio::test]
+async fn a_ticket_shows_everything_that_happened_to_it() {
+    let hub = Hub::start().await;
+    hub.whole_journey().await;
+    hub.settled().await;
+    let mut ticket = hub.data(&format!("/api/tickets/{}", ticket_id(1))).await;
+    for time in ["createdAt", "analyzedAt", "updatedAt"] {
+        assert!(ticket[time].take().is_string(), "{time}");
+    }
+    let host = json!({ "text": "srv-fs01", "label": "HOST", "start": 0, "end": 8, "confidence": 0.97 });
+    let analysis = ticket["analysis"].take();
+    assert_eq!((&analysis["summary"], &analysis["entities"]), (&json!("srv-fs01 is down"), &json!([host])));
+    assert_eq!((&analysis["durationMs"], &analysis["category"]["confidence"]), (&json!(14), &json!(0.93)));
+    assert_eq!(
+        ticket,
+        json!({
+            "id": ticket_id(1), "number": 1, "name": "Ada Lovelace", "email": "ada@example.com",
+            "requestType": "Network", "description": DESCRIPTION, "status": "open", "category": "Network",
+            "priority": "High", "sentiment": "negative", "kind": "technical", "route": "live-chat",
+            "urgency": 8, "summary": "srv-fs01 is down", "entities": [host], "needsReview": false,
+            "degraded": false, "analysis": null, "createdAt": null, "analyzedAt": null, "updatedAt": null,
+            "crm": { "system": "zoho", "recordId": "352071000000020001", "status": "delivered" },
+            "position": 3, "version": 3,
+        })
+    );
+}
+
+#[tokio::test]
+async fn a_ticket_is_found_by_its_number_too() {
+    let hub = Hub::start().await;
+    hub.submit(7, "ada@example.com", "Network").await;
+    hub.submit(8, "ada@example.com", "Network").await;
+    hub.settled().await;
+    assert_eq!(hub.data("/api/tickets/2").await["id"], ticket_id(8).to_string());
+}
+
+#[tokio::test]
+async fn a_ticket_that_is_not_there_and_text_that_names_none_answer_the_same() {
+    let hub = Hub::start().await;
+    let unknown = ticket_id(9).to_string();
+    for name in [unknown.as_str(), "1", "abc", "stats", "%FF", "tkt_", "99999999999999999999"] {
+        for path in [format!("/api/tickets/{name}"), format!("/api/tickets/{name}/events")] {
+            assert_eq!(hub.refusal(&path, StatusCode::NOT_FOUND).await, "there is no such ticket");
+        }
+    }
+}
+
+#[tokio::test]
+async fn before_the_analysis_its_members_are_empty() {
+    let hub = Hub::start().await;
+    hub.submit(1, "ada@example.com", "Network").await;
+    hub.settled().await;
+    let ticket = hub.data("/api/tickets/1").await;
+    for member in ["category", "priority", "sentiment", "summary", "analysis", "analyzedAt"] {
+        assert_eq!(ticket[member], Value::Null, "{member}");
+    }
+    assert_eq!(ticket["entities"], json!([]));
+    assert_eq!(ticket["crm"], json!({ "system": null, "recordId": null, "status": "pending" }));
+}
+
+#[tokio::test]
+async fn a_better_answer_replaces_a_degraded_one() {
+    let hub = Hub::start().await;
+    hub.submit(1, "ada@example.com", "Network").await;
+    hub.analyze(1, "ada@example.com", Labels { category: "General", degraded: true, ..LABELS }).await;
+    hub.settled().await;
+    let before = hub.data("/api/tickets/1").await;
+    hub.analyze(1, "ada@example.com", LABELS).await;
+    hub.settled().await;
+    let after = hub.data("/api/tickets/1").await;
+    assert_eq!((&before["category"], &before["degraded"]), (&json!("General"), &json!(true)));
+    assert_eq!((&after["category"], &after["degraded"]), (&json!("Network"), &json!(false)));
+    assert_eq!(before["analyzedAt"], after["analyzedAt"], "the requester waited for the first answer");
+}
+
+#[tokio::test]
+async fn a_ticket_nobody_could_analyze_or_deliver_says_so() {
+    let hub = Hub::start().await;
+    hub.submit(1, "ada@example.com", "Network").await;
+    hub.fail_analysis(1).await;
+    hub.park(1).await;
+    hub.settled().await;
+    let ticket = hub.data("/api/tickets/1").await;
+    assert_eq!(ticket["needsReview"], true);
+    assert_eq!(ticket["crm"], json!({ "system": "zoho", "recordId": null, "status": "parked" }));
+}
+
+#[tokio::test]
+async fn whoever_has_the_current_ticket_is_not_sent_it_again() {
+    let hub = Hub::start().await;
+    hub.submit(1, "ada@example.com", "Network").await;
+    hub.settled().await;
+    let first = hub.get("/api/tickets/1").await;
+    assert_eq!(first.header("cache-control"), "private, no-cache");
+    let again = get_unless(&hub, first.header("etag")).await;
+    assert_eq!((again.status, again.text.as_str()), (StatusCode::NOT_MODIFIED, ""));
+    assert_eq!(again.header("etag"), first.header("etag"));
+    hub.analyze(1, "ada@example.com", LABELS).await;
+    hub.settled().await;
+    assert_eq!(get_unless(&hub, first.header("etag")).await.status, StatusCode::OK);
+}
+
+async fn get_unless(hub: &Hub, tag: &str) -> Reply {
+    let request = Request::get("/api/tickets/1").header("if-none-match", tag).body(Body::empty()).unwrap();
+    send(hub.router(), request).await
+}
+
+#[tokio::test]
+async fn a_client_that_waits_for_its_position_reads_its_own_write() {
+    let hub = Hub::start().await;
+    for n in 1..=3 {
+        let written = hub.submit(n, "ada@example.com", "Network").await;
+        let path = format!("/api/tickets/{}?minPosition={}", ticket_id(n), written.position);
+        assert_eq!(hub.data(&path).await["number"], json!(n));
+    }
+}
