@@ -36,7 +36,7 @@ impl Hub {
             model_dir: root.join(".local/minilm-l6-v2"),
             heads_dir: root.join("analyzer-worker/model"),
             ports: Ports::free().unwrap(),
-            crm_linger: "100ms".to_owned(),
+            crm_linger: Duration::from_millis(100),
         };
         let stack = Stack::start(&options, |_| {}).await.unwrap_or_else(|error| panic!("{error}"));
         Self { stack, http: Client::builder().timeout(PATIENCE).build().unwrap(), _dir: dir }

@@ -5,30 +5,13 @@ use std::time::Duration;
 
 use event_store::{EventStore, PersonalKeys};
 use futures::{Stream, StreamExt as _};
-use schemas::{Analysis, Envelope, TicketEvent, TicketId, Version, analysis::SealedAnalysis};
-use serde_json::{Value, json};
+use schemas::{
+    Envelope, TicketEvent, TicketId, Version,
+    analysis::{AnalysisAnswer, SealedAnalysis},
+};
 
 /// How often the log is asked while no hint comes.
 const POLL: Duration = Duration::from_millis(500);
-
-/// An analysis in clear text, for the client who handed in the ticket.
-#[derive(Debug)]
-pub struct OpenAnalysis(Analysis);
-
-impl OpenAnalysis {
-    /// The four members of document 000, and the full result beside them.
-    #[must_use]
-    pub fn into_client_json(self) -> Value {
-        let entities: Vec<_> = self.0.entities.iter().map(|entity| entity.text.as_str()).collect();
-        json!({
-            "category": self.0.category.label,
-            "priority": self.0.priority.label,
-            "summary": self.0.summary,
-            "entities": entities,
-            "analysis": self.0,
-        })
-    }
-}
 
 /// The ticket's analysis, if there is one within `patience`.
 pub async fn analysis(
@@ -37,7 +20,7 @@ pub async fn analysis(
     ticket: TicketId,
     mut hints: Option<impl Stream<Item = ()> + Unpin>,
     patience: Duration,
-) -> Option<OpenAnalysis> {
+) -> Option<AnalysisAnswer> {
     let look = async {
         loop {
             if let Some((envelope, sealed)) = find(store, ticket).await {
@@ -60,8 +43,12 @@ async fn find(store: &EventStore, ticket: TicketId) -> Option<(Envelope, Box<Sea
     })
 }
 
-async fn open(keys: &PersonalKeys, envelope: &Envelope, sealed: Box<SealedAnalysis>) -> Option<OpenAnalysis> {
+async fn open(
+    keys: &PersonalKeys,
+    envelope: &Envelope,
+    sealed: Box<SealedAnalysis>,
+) -> Option<AnalysisAnswer> {
     let entities = keys.open_sealed(&sealed.entities, envelope.id, "entities").await.ok()?;
     let summary = keys.open_sealed(&sealed.summary, envelope.id, "summary").await.ok()?;
-    Some(OpenAnalysis(sealed.with_personal(entities, summary)))
+    Some(sealed.with_personal(entities, summary).into())
 }

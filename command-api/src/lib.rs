@@ -57,7 +57,7 @@ pub async fn run(settings: Settings, metrics: PrometheusHandle) -> anyhow::Resul
     let health = health(metrics, &store, &bus, relay.progress());
     let router = http::router(http::AppState::new(&settings, store.clone(), keys, bus.clone()), health);
     let appended = store.appended();
-    shutdown.spawn("http", service_host::http::serve(listener, router, stop.clone()));
+    shutdown.spawn("http", service_host::http::serve(listener, router, settings.cors, stop.clone()));
     shutdown.spawn("relay", relay.run(stop.clone()));
     shutdown.spawn("hints", async move {
         stop.run_until_cancelled(bus.forward_hints(appended)).await;

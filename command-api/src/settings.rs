@@ -1,6 +1,9 @@
 //! What can be set.
 
-use service_host::settings::{Backbone, Listen};
+use service_host::{
+    cors::Cors,
+    settings::{Backbone, Listen},
+};
 
 /// Takes tickets in over HTTP, appends them to the event log, and publishes the log to NATS JetStream.
 #[derive(Clone, Debug, clap::Parser)]
@@ -20,12 +23,7 @@ pub struct Settings {
         default_value = "Network,Security,Cloud,Hardware,General"
     )]
     pub request_types: Vec<String>,
-    /// Origins of web pages that may call this API, separated by commas.
-    #[arg(
-        long,
-        env = "HUB_CORS_ORIGINS",
-        value_delimiter = ',',
-        default_value = "http://localhost:5173,http://127.0.0.1:5173"
-    )]
-    pub cors_origins: Vec<String>,
+    /// Which web pages may call.
+    #[command(flatten)]
+    pub cors: Cors,
 }

@@ -97,6 +97,20 @@ async fn other_paths_and_methods_get_a_problem_too() {
 }
 
 #[tokio::test]
+async fn a_page_of_a_known_origin_may_call_and_another_may_not() {
+    let side = CommandSide::start().await;
+    for (origin, allowed) in [("http://localhost:5173", "http://localhost:5173"), ("http://evil.example", "")]
+    {
+        let preflight = Request::options("/api/tickets")
+            .header("origin", origin)
+            .header("access-control-request-method", "POST")
+            .header("access-control-request-headers", "content-type,idempotency-key");
+        let answer = side.send(preflight.body(Body::empty()).unwrap()).await;
+        assert_eq!((answer.status.as_u16(), answer.header("access-control-allow-origin")), (200, allowed));
+    }
+}
+
+#[tokio::test]
 async fn the_same_key_and_request_answer_the_same_ticket() {
     let side = CommandSide::start().await;
     let key = [("idempotency-key", "order-66")];

@@ -52,10 +52,10 @@ pub async fn run(settings: Settings, metrics: PrometheusHandle) -> anyhow::Resul
     let progress = Progress::new(projection::STAGE);
     let queries = database::pool(database_url, "projector-queries", QUERY_POOL)?;
     let health = health(metrics, &store, &progress);
-    let router = http::router(http::AppState::new(&settings, queries, progress.clone()), health);
+    let router = http::router(http::AppState::new(queries, progress.clone()), health);
     let stage = Stage { name: projection::STAGE, store, nats_url: settings.backbone.nats_url };
     let tickets = projection::Tickets::new(keys);
-    shutdown.spawn("http", service_host::http::serve(listener, router, stop.clone()));
+    shutdown.spawn("http", service_host::http::serve(listener, router, settings.cors, stop.clone()));
     shutdown.spawn("projection", subscription::projection::run(stage, tickets, progress, stop));
     shutdown.run().await
 }

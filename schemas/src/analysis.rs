@@ -1,5 +1,5 @@
-//! What the analyzer answers about a ticket. The same object is the `analysis` member of `POST /analyze` and the
-//! data of `TicketAnalyzed`; only there its personal parts are sealed.
+//! What the analyzer answers about a ticket. The same object is the `analysis` member of `POST /analyze`, of the
+//! `aiAnalysis` of a submission, and the data of `TicketAnalyzed`; only there its personal parts are sealed.
 //!
 //! Category, kind and route are a team's own label sets, so they are text here; the analyzer and the ticket
 //! domain keep them closed. Priority, sentiment and emotion mean the same for everybody.
@@ -65,6 +65,28 @@ impl<E, S> AnalysisOf<E, S> {
             degraded: self.degraded,
             model: self.model,
             duration_ms: self.duration_ms,
+        }
+    }
+}
+
+/// What HTTP clients get: the four members of document 000, and the full result beside them.
+#[derive(Clone, Debug, PartialEq, Serialize)]
+pub struct AnalysisAnswer {
+    category: String,
+    priority: Priority,
+    summary: String,
+    entities: Vec<String>,
+    analysis: Analysis,
+}
+
+impl From<Analysis> for AnalysisAnswer {
+    fn from(analysis: Analysis) -> Self {
+        Self {
+            category: analysis.category.label.clone(),
+            priority: analysis.priority.label,
+            summary: analysis.summary.clone(),
+            entities: analysis.entities.iter().map(|entity| entity.text.clone()).collect(),
+            analysis,
         }
     }
 }

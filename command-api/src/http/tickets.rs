@@ -8,16 +8,16 @@ use axum::{
     http::{HeaderMap, HeaderName, HeaderValue, StatusCode, header},
     response::{IntoResponse, Response},
 };
+use chrono::{DateTime, Utc};
 use event_store::{AppendError, Appended};
+use schemas::{Position, TicketId, Version, analysis::AnalysisAnswer};
 use serde::{Deserialize, Serialize};
-use serde_json::json;
 use service_host::{Problem, json::JsonBody};
 use ticket::submission::{Submission, Violation};
 
 use super::AppState;
 use crate::{
-    analysis_wait::{self, OpenAnalysis},
-    audio,
+    analysis_wait, audio,
     intake::{self, IntakeError, Recording},
     trace,
 };
@@ -77,7 +77,7 @@ pub async fn submit(
         }
         None => None,
     };
-    Ok(answer(&submission, accepted, analysis, preference))
+    Ok(answer(submission, accepted, analysis, preference))
 }
 
 fn parse(state: &AppState, body: &SubmitBody) -> Result<(Submission, Option<Recording>), Problem> {
@@ -111,35 +111,63 @@ fn idempotency_key(headers: &HeaderMap) -> Result<Option<&str>, Problem> {
         .ok_or_else(|| Problem::bad_request("Idempotency-Key must have 1 to 255 printable ASCII characters"))
 }
 
+/// The answer to a ticket that was taken in.
+#[derive(Serialize)]
+#[serde(rename_all = "camelCase")]
+struct SubmitAnswer {
+    success: bool,
+    data: AcceptedTicket,
+    ai_analysis: Option<AnalysisAnswer>,
+}
+
+/// What the client gave, and the ticket's place in the log.
+#[derive(Serialize)]
+#[serde(rename_all = "camelCase")]
+struct AcceptedTicket {
+    id: TicketId,
+    /// The position: unique and ascending, not consecutive.
+    number: Position,
+    position: Position,
+    version: Version,
+    name: String,
+    email: String,
+    request_type: String,
+    description: String,
+    status: &'static str,
+    created_at: DateTime<Utc>,
+    url: String,
+}
+
+impl AcceptedTicket {
+    fn new(submission: Submission, accepted: Appended) -> Self {
+        Self {
+            id: accepted.ticket,
+            number: accepted.position,
+            position: accepted.position,
+            version: accepted.version,
+            name: submission.name,
+            email: submission.email,
+            request_type: submission.request_type,
+            description: submission.description,
+            status: "open",
+            created_at: accepted.time,
+            url: format!("/api/tickets/{}", accepted.ticket),
+        }
+    }
+}
+
 fn answer(
-    submission: &Submission,
+    submission: Submission,
     accepted: Appended,
-    analysis: Option<OpenAnalysis>,
+    ai_analysis: Option<AnalysisAnswer>,
     preference: Preference,
 ) -> Response {
-    let id = accepted.ticket.to_string();
-    let location = format!("/api/tickets/{id}");
-    let body = json!({
-        "success": true,
-        "data": {
-            "id": id,
-            "number": accepted.position,
-            "position": accepted.position,
-            "version": accepted.version,
-            "name": submission.name,
-            "email": submission.email,
-            "requestType": submission.request_type,
-            "description": submission.description,
-            "status": "open",
-            "createdAt": accepted.time,
-            "url": location,
-        },
-        "aiAnalysis": analysis.map(OpenAnalysis::into_client_json),
-    });
+    let data = AcceptedTicket::new(submission, accepted);
+    let location = HeaderValue::try_from(&data.url).ok();
     let status = if preference.respond_async { StatusCode::ACCEPTED } else { StatusCode::CREATED };
-    let mut response = (status, Json(body)).into_response();
+    let mut response = (status, Json(SubmitAnswer { success: true, data, ai_analysis })).into_response();
     let headers = response.headers_mut();
-    headers.extend(HeaderValue::try_from(location).ok().map(|value| (header::LOCATION, value)));
+    headers.extend(location.map(|location| (header::LOCATION, location)));
     headers.extend(preference.applied());
     if accepted.replayed {
         headers.insert("idempotency-replayed", HeaderValue::from_static("true"));

@@ -40,7 +40,7 @@ impl CommandSide {
         let settings = Settings::parse_from(flags);
         let state = http::AppState::new(&settings, store.clone(), keys.clone(), bus);
         let health = Health::new(PrometheusBuilder::new().build_recorder().handle());
-        Self { store, keys, router: service_host::http::dress(http::router(state, health)) }
+        Self { store, keys, router: service_host::http::dress(http::router(state, health), &settings.cors) }
     }
 
     pub(crate) async fn post(&self, headers: &[(&str, &str)], body: impl Into<Body>) -> Answer {

@@ -16,7 +16,7 @@ use tower_http::{
     catch_panic::CatchPanicLayer, set_header::SetResponseHeaderLayer, timeout::RequestBodyTimeoutLayer,
 };
 
-use crate::problem::Problem;
+use crate::{cors::Cors, problem::Problem};
 
 /// Bytes a body may have; routes that take more say so themselves.
 pub const BODY_LIMIT: usize = 64 * 1024;
@@ -29,19 +29,26 @@ const BODY_TIMEOUT: Duration = Duration::from_secs(10);
 ///
 /// # Errors
 /// When the listener fails.
-pub async fn serve(listener: TcpListener, router: Router, stop: CancellationToken) -> anyhow::Result<()> {
+pub async fn serve(
+    listener: TcpListener,
+    router: Router,
+    cors: Cors,
+    stop: CancellationToken,
+) -> anyhow::Result<()> {
     tracing::info!(address = %listener.local_addr()?, "serving");
-    axum::serve(listener, dress(router)).with_graceful_shutdown(stop.cancelled_owned()).await?;
+    axum::serve(listener, dress(router, &cors)).with_graceful_shutdown(stop.cancelled_owned()).await?;
     Ok(())
 }
 
 /// The router with everything a request passes through, outermost last. Public so that tests exercise the same.
-pub fn dress(router: Router) -> Router {
+pub fn dress(router: Router, cors: &Cors) -> Router {
     router
+        // The fallbacks come before the layers, so that a preflight (an OPTIONS that no route takes) meets them too.
         .fallback(async || Problem::not_found("there is nothing at this path"))
         .method_not_allowed_fallback(async || {
             Problem::new(StatusCode::METHOD_NOT_ALLOWED, "this path does not take that method")
         })
+        .layer(cors.layer())
         .layer(DefaultBodyLimit::max(BODY_LIMIT))
         .layer(RequestBodyTimeoutLayer::new(BODY_TIMEOUT))
         .layer(from_fn(limit_time))

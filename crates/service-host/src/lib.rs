@@ -7,11 +7,13 @@
 //! - [`wait`]: starting before one's dependencies
 //! - [`health`]: liveness, readiness, and the state of each dependency
 //! - [`http`]: serving a router with the house's limits and headers
+//! - [`cors`]: which web pages may call
 //! - [`json`]: request bodies, refused with an explanation
 //! - [`problem`]: the one shape of every error answer
 //! - [`clock`]: the only place that asks what time it is
 
 pub mod clock;
+pub mod cors;
 pub mod health;
 pub mod http;
 pub mod json;

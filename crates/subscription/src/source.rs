@@ -34,13 +34,15 @@ pub struct Source {
     /// The log is known, or suspected, to hold more than the bus brought.
     behind: bool,
     connect_after: Option<Instant>,
+    /// Said once, not every second.
+    bus_is_away: bool,
 }
 
 impl Source {
     /// Starts from the log: what the bus kept from before is only faster.
     #[must_use]
     pub fn new(stage: Stage) -> Self {
-        Self { stage, consumer: None, behind: true, connect_after: None }
+        Self { stage, consumer: None, behind: true, connect_after: None, bus_is_away: false }
     }
 
     /// What comes after `cursor`; empty when nothing came within `patience` (at most [`SWEEP`]).
@@ -98,10 +100,15 @@ impl Source {
         self.connect_after = Some(Instant::now() + POLL);
         let name = self.stage.name;
         let connected = async { Bus::connect(&self.stage.nats_url, name).await?.consumer(name).await }.await;
-        connected
-            .inspect(|_| tracing::info!(stage = name, "consuming from the bus"))
-            .inspect_err(|error| tracing::warn!(stage = name, %error, "no bus; reading the log meanwhile"))
-            .ok()
+        match &connected {
+            Ok(_) => tracing::info!(stage = name, "consuming from the bus"),
+            Err(error) if !self.bus_is_away => {
+                tracing::warn!(stage = name, %error, "no bus; reading the log meanwhile");
+            }
+            Err(_) => {}
+        }
+        self.bus_is_away = connected.is_err();
+        connected.ok()
     }
 }
 

@@ -21,39 +21,35 @@ pub mod list;
 pub mod statistics;
 pub mod ticket;
 
-use std::sync::Arc;
-
 use axum::{
     Router,
-    http::{HeaderName, HeaderValue, Method, StatusCode, header},
+    http::{HeaderValue, StatusCode, header},
     routing::{any, get},
 };
 use service_host::{Health, Problem, health};
 use sqlx::PgPool;
 use subscription::Progress;
-use tower_http::{cors::CorsLayer, set_header::SetResponseHeaderLayer};
+use tower_http::set_header::SetResponseHeaderLayer;
 
-use crate::{Settings, queries::QueryError, settings::Origin};
+use crate::queries::QueryError;
 
 /// What every handler may use. Cheap to clone.
 #[derive(Clone, Debug)]
 pub struct AppState {
     pub(crate) pool: PgPool,
     pub(crate) progress: Progress,
-    cors_origins: Arc<[Origin]>,
 }
 
 impl AppState {
     /// The state of a service that queries through `pool` and projects as `progress` says.
     #[must_use]
-    pub fn new(settings: &Settings, pool: PgPool, progress: Progress) -> Self {
-        Self { pool, progress, cors_origins: settings.cors_origins.clone().into() }
+    pub const fn new(pool: PgPool, progress: Progress) -> Self {
+        Self { pool, progress }
     }
 }
 
 /// Every route of the service.
 pub fn router(state: AppState, health: Health) -> Router {
-    let cors = cors(&state.cors_origins);
     Router::new()
         .route("/api/tickets", get(list::list))
         .route("/api/tickets/{id}", get(ticket::ticket))
@@ -64,34 +60,12 @@ pub fn router(state: AppState, health: Health) -> Router {
         .route("/api/tickets/health/status", get(health::report).with_state(health.clone()))
         // Behind the gateway the preflights of commands come here too, for paths that only the command side knows.
         .route("/api/{*path}", any(async || Problem::not_found("there is nothing at this path")))
-        // Set before the layers, so that they are around it: a preflight is an OPTIONS that no route takes.
-        .method_not_allowed_fallback(wrong_method)
         .layer(SetResponseHeaderLayer::if_not_present(header::CACHE_CONTROL, PRIVATE))
-        .layer(cors)
         .merge(health.router())
-}
-
-async fn wrong_method() -> Problem {
-    Problem::new(StatusCode::METHOD_NOT_ALLOWED, "this path does not take that method")
 }
 
 /// Tickets hold personal data: no shared cache may keep them, and a browser asks before it shows one again.
 const PRIVATE: HeaderValue = HeaderValue::from_static("private, no-cache");
-
-fn cors(origins: &[Origin]) -> CorsLayer {
-    let origins = origins.iter().map(|origin| origin.header().clone());
-    CorsLayer::new()
-        .allow_origin(origins.collect::<Vec<_>>())
-        .allow_methods([Method::GET, Method::POST])
-        .allow_headers([
-            header::CONTENT_TYPE,
-            header::IF_MATCH,
-            header::IF_NONE_MATCH,
-            HeaderName::from_static("idempotency-key"),
-            HeaderName::from_static("prefer"),
-        ])
-        .expose_headers([header::ETAG, header::RETRY_AFTER])
-}
 
 /// The one place where a failed query becomes a status.
 impl From<QueryError> for Problem {

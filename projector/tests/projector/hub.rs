@@ -82,8 +82,8 @@ impl Hub {
     pub(crate) fn router(&self) -> Router {
         let metrics = PrometheusBuilder::new().build_recorder().handle();
         let health = projector::health(metrics, &self.store, &self.progress);
-        let state = http::AppState::new(&self.settings, self.pool().clone(), self.progress.clone());
-        service_host::http::dress(http::router(state, health))
+        let state = http::AppState::new(self.pool().clone(), self.progress.clone());
+        service_host::http::dress(http::router(state, health), &self.settings.cors)
     }
 
     /// Appends an event of ticket `n` under an id that was drawn before, for what is sealed in it.

@@ -62,7 +62,7 @@ pub(crate) struct Crm {
 pub(crate) struct Journey {
     pub(crate) hops: Vec<Hop>,
     pub(crate) complete: bool,
-    pub(crate) total_ms: f64,
+    pub(crate) total_ms: Option<f64>,
 }
 
 /// One step of it.

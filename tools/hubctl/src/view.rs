@@ -44,7 +44,7 @@ pub(crate) fn arrived(ticket: &Ticket, journey: &Journey) -> String {
         .skip(1)
         .map(|hop| format!("{} +{}", hop.name, duration(hop.since_previous_ms)))
         .collect();
-    let _ = write!(text, "   {record}   {} (total {})", hops.join("  "), duration(journey.total_ms));
+    let _ = write!(text, "   {record}   {} (total {})", hops.join("  "), total(journey));
     text
 }
 
@@ -64,8 +64,12 @@ pub(crate) fn hop(hop: &Hop) -> String {
 
 /// How a journey ends, or stands.
 pub(crate) fn outcome(journey: &Journey) -> String {
-    let state = if journey.complete { "complete" } else { "under way" };
-    format!("{state} after {}", duration(journey.total_ms))
+    if journey.complete { format!("complete after {}", total(journey)) } else { "still under way".to_owned() }
+}
+
+fn total(journey: &Journey) -> String {
+    let so_far = journey.hops.last().map_or(0.0, |hop| hop.since_submit_ms);
+    duration(journey.total_ms.unwrap_or(so_far))
 }
 
 fn duration(ms: f64) -> String {

@@ -79,7 +79,7 @@ fn options(args: &Args) -> anyhow::Result<StackOptions> {
         model_dir: data_dir.join("minilm-l6-v2"),
         heads_dir: args.heads_dir.canonicalize().context("finding the trained heads")?,
         ports: Ports::standard(args.port_offset),
-        crm_linger: "1s".to_owned(),
+        crm_linger: Duration::from_secs(1),
         data_dir,
     })
 }

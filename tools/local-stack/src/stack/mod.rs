@@ -105,8 +105,8 @@ pub struct StackOptions {
     pub heads_dir: PathBuf,
     /// Where everything listens.
     pub ports: Ports,
-    /// How long the CRM sink gathers tickets for one request, as its setting spells it.
-    pub crm_linger: String,
+    /// How long the CRM sink gathers tickets for one request.
+    pub crm_linger: Duration,
 }
 
 /// The running system. Dropping it kills every process; [`Stack::stop`] lets them finish.

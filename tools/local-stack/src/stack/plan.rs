@@ -82,7 +82,7 @@ impl<'a> Plan<'a> {
                     "crm-sink",
                     &[
                         ("CRM_SINK_LISTEN", &listen(ports.crm_sink)),
-                        ("CRM_LINGER", &self.options.crm_linger),
+                        ("CRM_LINGER", &self.options.crm_linger.as_millis().to_string()),
                         ("ZOHOCREATOR_URL", &zoho),
                         ("ZOHO_ACCOUNTS_URL", &zoho),
                         // The mock's own credentials, which open nothing else.
