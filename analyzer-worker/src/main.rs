@@ -1,2 +1,118 @@
-//! Placeholder.
-fn main() {}
+//! `analyzer-worker`: serves by default, trains and evaluates on request. See the library.
+
+use std::ffi::OsString;
+
+use analyzer_worker::{
+    learning::{
+        evaluate::{EvaluateSettings, evaluate},
+        train::{TrainSettings, train},
+    },
+    serve,
+    settings::ServeSettings,
+};
+use clap::{Parser, Subcommand};
+use service_host::{clock, telemetry};
+
+/// Analyzes tickets with MiniLM on libtorch. Without a command it serves.
+#[derive(Debug, Parser)]
+#[command(version)]
+struct Cli {
+    #[command(subcommand)]
+    command: Command,
+}
+
+#[derive(Debug, Subcommand)]
+enum Command {
+    /// Analyze submitted tickets and answer `POST /analyze` (the default)
+    Serve(Box<ServeSettings>),
+    /// Learn the heads from labelled tickets
+    Train(TrainSettings),
+    /// Answer about tickets never learned from, and count
+    Evaluate(EvaluateSettings),
+}
+
+fn main() -> anyhow::Result<()> {
+    let cli = Cli::parse_from(with_default_command(std::env::args_os().collect()));
+    let metrics = telemetry::start()?;
+    match cli.command {
+        Command::Serve(settings) => serve(*settings, metrics),
+        Command::Train(settings) => report_training(&settings),
+        Command::Evaluate(settings) => {
+            print(&evaluate(&settings)?);
+            Ok(())
+        }
+    }
+}
+
+/// Serving is meant where no command is named. clap's optional groups do not count settings from the environment, so
+/// it cannot tell by itself.
+fn with_default_command(mut arguments: Vec<OsString>) -> Vec<OsString> {
+    let first = arguments.get(1).and_then(|argument| argument.to_str());
+    let names_a_setting = |argument: &str| {
+        argument.starts_with('-') && !matches!(argument, "-h" | "--help" | "-V" | "--version")
+    };
+    if first.is_none_or(names_a_setting) {
+        arguments.insert(1.min(arguments.len()), "serve".into());
+    }
+    arguments
+}
+
+/// The default hook prints what a panic says, which may quote a ticket: where it happened is enough.
+fn keep_panics_quiet() {
+    std::panic::set_hook(Box::new(|panic| {
+        let location = panic.location().map(ToString::to_string).unwrap_or_default();
+        tracing::error!(location, "panicked");
+    }));
+}
+
+#[tokio::main]
+async fn serve(
+    settings: ServeSettings,
+    metrics: metrics_exporter_prometheus::PrometheusHandle,
+) -> anyhow::Result<()> {
+    keep_panics_quiet();
+    serve::run(settings, metrics).await
+}
+
+fn report_training(settings: &TrainSettings) -> anyhow::Result<()> {
+    let manifest = train(settings, clock::now().date_naive())?;
+    print(&format!("revision {}, learned from {} tickets", manifest.revision, manifest.trained_on));
+    for (name, question) in &manifest.questions {
+        let (accuracy, error) = (question.accuracy * 100.0, question.calibration_error);
+        print(&format!(
+            "{name:>10}: {accuracy:.0} % right in cross-validation, calibration error {error:.2}"
+        ));
+    }
+    print(&format!("{:>10}: off by {:.1} steps of 10", "urgency", manifest.urgency_error));
+    Ok(())
+}
+
+#[expect(clippy::print_stdout, reason = "the report is what these commands are for")]
+fn print(text: &str) {
+    println!("{text}");
+}
+
+#[cfg(test)]
+mod tests {
+    use clap::CommandFactory as _;
+
+    use super::*;
+
+    #[test]
+    fn the_command_line_is_consistent() {
+        Cli::command().debug_assert();
+    }
+
+    #[test]
+    fn without_a_command_it_serves() {
+        for (given, meant) in [
+            ("analyzer-worker", "analyzer-worker serve"),
+            ("analyzer-worker --threads 2", "analyzer-worker serve --threads 2"),
+            ("analyzer-worker train --data x", "analyzer-worker train --data x"),
+            ("analyzer-worker --help", "analyzer-worker --help"),
+        ] {
+            let arguments = given.split(' ').map(OsString::from).collect();
+            assert_eq!(with_default_command(arguments).join(" ".as_ref()), meant);
+        }
+    }
+}

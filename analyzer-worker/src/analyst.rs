@@ -1,0 +1,67 @@
+//! The whole analysis of a batch of tickets, on the thread that calls it.
+
+use schemas::Analysis;
+
+use crate::{
+    answer::{Findings, OutsideOfLabels, assemble},
+    engine::Request,
+    entities::entities,
+    language::language,
+    model::{Embedder, Heads, LoadError, Reading, heads::NotAProbability},
+    settings::ModelSettings,
+    summary::summary,
+};
+
+/// Why the model's answer could not be used.
+#[derive(Debug, thiserror::Error)]
+pub enum AnswerError {
+    /// The heads answered with something that is no probability.
+    #[error(transparent)]
+    NotAProbability(#[from] NotAProbability),
+    /// The answer is not within the labels.
+    #[error(transparent)]
+    OutsideOfLabels(#[from] OutsideOfLabels),
+}
+
+/// The loaded model. It can move to another thread and not be shared, as everything that libtorch computes with.
+pub struct Analyst {
+    embedder: Embedder,
+    heads: Heads,
+}
+
+impl Analyst {
+    /// Loads encoder and heads.
+    pub fn load(settings: &ModelSettings) -> Result<Self, LoadError> {
+        let embedder = Embedder::load(&settings.model_dir, settings.precision)?;
+        Ok(Self { embedder, heads: Heads::load(&settings.heads_dir)? })
+    }
+
+    /// The trained heads.
+    #[must_use]
+    pub const fn heads(&self) -> &Heads {
+        &self.heads
+    }
+
+    /// Analyzes a batch.
+    pub fn analyze(&self, requests: &[&Request]) -> Result<Vec<Analysis>, AnswerError> {
+        if requests.is_empty() {
+            return Ok(Vec::new());
+        }
+        let texts: Vec<_> = requests.iter().map(|request| request.description.as_str()).collect();
+        let tickets: Vec<_> =
+            requests.iter().map(|r| (r.description.as_str(), r.request_type.as_str())).collect();
+        let reading = Reading::new(&self.embedder, &texts);
+        let decisions = self.heads.decide(&reading, &tickets)?;
+        let central = reading.central_sentences();
+        let each = texts.into_iter().zip(decisions).zip(central);
+        each.map(|((text, decisions), central)| {
+            let findings = Findings {
+                entities: entities(text),
+                summary: summary(text, central),
+                language: language(text),
+            };
+            Ok(assemble(&self.heads, text, &decisions, findings)?)
+        })
+        .collect()
+    }
+}

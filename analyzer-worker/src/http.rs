@@ -1,0 +1,76 @@
+//! `POST /analyze`: a text to an answer, for clients that ask the analyzer directly. Nothing is stored.
+
+use axum::{
+    Json, Router,
+    extract::{DefaultBodyLimit, State},
+    http::StatusCode,
+    routing::post,
+};
+use schemas::analysis::AnalysisAnswer;
+use serde::Deserialize;
+use service_host::{Health, Problem, json::JsonBody};
+
+use crate::{
+    engine::{AnalyzeError, Engine, Request},
+    metric, rules,
+};
+
+/// Characters a description may have.
+const DESCRIPTION: std::ops::RangeInclusive<usize> = 1..=2000;
+/// Characters a request type may have.
+const REQUEST_TYPE: std::ops::RangeInclusive<usize> = 1..=50;
+/// Bytes of a body: a recording of 10 MiB in base64 and the text.
+const BODY_LIMIT: usize = 14 * 1024 * 1024;
+
+/// What to analyze.
+#[derive(Debug, Deserialize)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+struct AnalyzeBody {
+    description: String,
+    request_type: String,
+    /// Taken for compatibility: recordings are not transcribed.
+    #[serde(default, rename = "audioBase64")]
+    _audio_base64: Option<String>,
+}
+
+/// Every route of the service.
+pub fn router(engine: Engine, health: Health) -> Router {
+    let analyze = post(analyze).layer(DefaultBodyLimit::max(BODY_LIMIT));
+    Router::new().route("/analyze", analyze).with_state(engine).merge(health.router())
+}
+
+async fn analyze(
+    State(engine): State<Engine>,
+    JsonBody { value: body, .. }: JsonBody<AnalyzeBody>,
+) -> Result<Json<AnalysisAnswer>, Problem> {
+    let request = body.check()?;
+    let analysis = match engine.analyze(request.clone()).await {
+        Ok(analysis) => analysis,
+        Err(AnalyzeError::Stopped) => return Err(Problem::unavailable("the model is not available", 5)),
+        Err(error) => {
+            tracing::error!(%error, "rules answer for the model");
+            rules::degraded(&request)
+        }
+    };
+    metric::answered(&analysis);
+    Ok(Json(analysis.into()))
+}
+
+impl AnalyzeBody {
+    fn check(self) -> Result<Request, Problem> {
+        let mut problem = Problem::new(StatusCode::BAD_REQUEST, "the ticket cannot be analyzed as it is");
+        let mut is_valid = true;
+        for (field, text, allowed) in [
+            ("description", &self.description, DESCRIPTION),
+            ("requestType", &self.request_type, REQUEST_TYPE),
+        ] {
+            if text.trim().is_empty() || !allowed.contains(&text.chars().count()) {
+                let (least, most) = allowed.into_inner();
+                problem = problem.with_detail(field, format!("must have {least} to {most} characters"));
+                is_valid = false;
+            }
+        }
+        let request = Request { description: self.description, request_type: self.request_type };
+        if is_valid { Ok(request) } else { Err(problem) }
+    }
+}

@@ -1,0 +1,267 @@
+//! `analyzer-worker evaluate`: how the shipped heads answer about tickets nobody learned from.
+
+use std::{collections::BTreeMap, fs, path::PathBuf, time::Instant};
+
+use anyhow::Context as _;
+use clap::Args;
+use schemas::{Analysis, analysis::ModelRef};
+
+use super::{
+    calibration::calibration_error,
+    dataset::{self, Example, LabelledSpan},
+    metrics::{Confusion, SpanScore, span_scores},
+    progress::progress,
+    report, split,
+};
+use crate::{
+    analyst::Analyst,
+    engine::Request,
+    labels::{CATEGORIES, KINDS, MOODS, PRIORITIES, Question, ROUTES, priority_name},
+    rules,
+    settings::ModelSettings,
+};
+
+/// What to evaluate, and where to write it.
+#[derive(Clone, Debug, Args)]
+pub struct EvaluateSettings {
+    /// Folder of the labelled tickets (*.jsonl)
+    #[arg(long, default_value = "analyzer-worker/training")]
+    pub data: PathBuf,
+    /// Write the report to this file as well
+    #[arg(long, value_name = "FILE")]
+    pub write: Option<PathBuf>,
+    /// Encoder and heads
+    #[command(flatten)]
+    pub model: ModelSettings,
+}
+
+/// All figures of an evaluation.
+pub struct Evaluation {
+    /// What was evaluated.
+    pub model: ModelRef,
+    /// Tickets learned from.
+    pub trained_on: usize,
+    /// Tickets answered here.
+    pub held_out: usize,
+    /// Figures by question.
+    pub questions: BTreeMap<Question, QuestionResult>,
+    /// Share of right sentiments, emotions aside.
+    pub sentiment_accuracy: f64,
+    /// The keyword rule's priorities, and the form's categories.
+    pub baseline: BTreeMap<Question, Confusion>,
+    /// Mean distance of the urgency, in steps.
+    pub urgency_error: f64,
+    /// Entities by label.
+    pub entities: BTreeMap<String, SpanScore>,
+    /// Share of tickets sent to a person, and share of right categories and priorities among the others.
+    pub review: Review,
+    /// The surest wrong answers.
+    pub mistakes: Vec<Mistake>,
+}
+
+/// Figures of one question.
+pub struct QuestionResult {
+    /// Who was taken for whom.
+    pub confusion: Confusion,
+    /// How far confidence and truth are apart.
+    pub calibration_error: f64,
+}
+
+/// What sending the unsure ones to a person brings.
+pub struct Review {
+    /// Share sent to a person.
+    pub share: f64,
+    /// Share of right categories among the rest.
+    pub category_accuracy: f64,
+    /// Share of right priorities among the rest.
+    pub priority_accuracy: f64,
+}
+
+/// A wrong answer.
+pub struct Mistake {
+    /// Which ticket.
+    pub id: String,
+    /// Which question.
+    pub question: Question,
+    /// The right label.
+    pub right: &'static str,
+    /// The given label.
+    pub given: &'static str,
+    /// How sure it was.
+    pub confidence: f32,
+}
+
+/// Evaluates and reports; returns the report.
+pub fn evaluate(settings: &EvaluateSettings) -> anyhow::Result<String> {
+    tch::set_num_threads(i32::from(settings.model.threads));
+    let (_, held_out) = split::split(dataset::load(&settings.data)?);
+    anyhow::ensure!(!held_out.is_empty(), "no ticket is held out: add labelled tickets");
+    let analyst = Analyst::load(&settings.model)?;
+    let evaluation = Evaluation::run(&analyst, &held_out)?;
+    log_speed(&analyst, &held_out)?;
+    let report = report::markdown(&evaluation);
+    if let Some(path) = &settings.write {
+        fs::write(path, &report).with_context(|| format!("writing {}", path.display()))?;
+    }
+    Ok(report)
+}
+
+impl Evaluation {
+    /// Lets the model answer about every ticket and counts.
+    pub fn run(analyst: &Analyst, held_out: &[Example]) -> anyhow::Result<Self> {
+        let answers = answers(analyst, held_out)?;
+        let pairs: Vec<_> = held_out.iter().zip(&answers).collect();
+        Ok(Self {
+            model: analyst.heads().model(),
+            trained_on: analyst.heads().manifest().trained_on,
+            held_out: held_out.len(),
+            questions: questions(&pairs)?,
+            sentiment_accuracy: share(&pairs, |(example, answer)| {
+                example.sentiment == answer.sentiment.label
+            }),
+            baseline: baseline(held_out)?,
+            urgency_error: mean(pairs.iter().map(|(e, a)| f64::from(e.urgency.abs_diff(a.urgency)))),
+            entities: span_scores(
+                &pairs.iter().map(|(e, a)| (e.entities.as_slice(), spans(a))).collect::<Vec<_>>(),
+            ),
+            review: review(&pairs),
+            mistakes: mistakes(&pairs)?,
+        })
+    }
+}
+
+/// Tickets answered together.
+const BATCH: usize = 8;
+
+fn answers(analyst: &Analyst, examples: &[Example]) -> anyhow::Result<Vec<Analysis>> {
+    let requests: Vec<_> = examples.iter().map(request).collect();
+    let bar = progress("answering", requests.len());
+    let mut answers = Vec::with_capacity(requests.len());
+    for batch in requests.chunks(BATCH) {
+        let batch: Vec<_> = batch.iter().collect();
+        answers.extend(tch::no_grad(|| analyst.analyze(&batch))?);
+        bar.inc(batch.len() as u64);
+    }
+    bar.finish_and_clear();
+    Ok(answers)
+}
+
+fn request(example: &Example) -> Request {
+    Request { description: example.description.clone(), request_type: example.request_type.clone() }
+}
+
+/// Speed belongs to the machine and not to the model, so it is logged and not part of the report.
+fn log_speed(analyst: &Analyst, examples: &[Example]) -> anyhow::Result<()> {
+    let mut alone = Vec::new();
+    for example in examples {
+        let start = Instant::now();
+        let _ = tch::no_grad(|| analyst.analyze(&[&request(example)]))?;
+        alone.push(start.elapsed());
+    }
+    alone.sort_unstable();
+    let start = Instant::now();
+    let _ = answers(analyst, examples)?;
+    let per_second = examples.len() as f64 / start.elapsed().as_secs_f64();
+    let (median, slowest) = (alone.get(alone.len() / 2), alone.last());
+    tracing::info!(?median, ?slowest, per_second, "speed: one ticket alone, and tickets in batches");
+    Ok(())
+}
+
+/// The given answer as a label index, and how sure it was.
+fn given(question: Question, answer: &Analysis) -> anyhow::Result<(usize, f32)> {
+    let place = |labels: &[&str], label: &str| labels.iter().position(|&l| l == label);
+    let (index, confidence) = match question {
+        Question::Category => (place(&CATEGORIES, &answer.category.label), answer.category.confidence),
+        Question::Priority => (
+            place(&PRIORITIES.map(priority_name), priority_name(answer.priority.label)),
+            answer.priority.confidence,
+        ),
+        Question::Kind => (place(&KINDS, &answer.kind.label), answer.kind.confidence),
+        Question::Mood => {
+            let mood = &answer.sentiment;
+            let index = MOODS.iter().position(|m| (m.sentiment, m.emotion) == (mood.label, mood.emotion));
+            (index, mood.confidence)
+        }
+        Question::Route => (place(&ROUTES, &answer.route.label), answer.route.confidence),
+    };
+    Ok((index.context("an answer outside of the labels")?, confidence))
+}
+
+type Pair<'a> = (&'a Example, &'a Analysis);
+
+fn questions(pairs: &[Pair<'_>]) -> anyhow::Result<BTreeMap<Question, QuestionResult>> {
+    Question::ALL.into_iter().map(|question| Ok((question, question_result(question, pairs)?))).collect()
+}
+
+fn question_result(question: Question, pairs: &[Pair<'_>]) -> anyhow::Result<QuestionResult> {
+    let (mut counted, mut outcomes) = (Vec::new(), Vec::new());
+    for (example, answer) in pairs {
+        let (right, (given, confidence)) = (example.answer(question)?, given(question, answer)?);
+        counted.push((right, given));
+        // A mood's confidence is about its sentiment.
+        let is_right = match question {
+            Question::Mood => example.sentiment == answer.sentiment.label,
+            _ => right == given,
+        };
+        outcomes.push((confidence, is_right));
+    }
+    Ok(QuestionResult {
+        confusion: Confusion::new(question.labels().len(), counted),
+        calibration_error: calibration_error(&outcomes),
+    })
+}
+
+fn baseline(examples: &[Example]) -> anyhow::Result<BTreeMap<Question, Confusion>> {
+    let (mut categories, mut priorities) = (Vec::new(), Vec::new());
+    for example in examples {
+        let category = rules::form_category(&example.request_type);
+        let category = CATEGORIES.iter().position(|&c| c == category).unwrap_or_default();
+        let priority = rules::keyword_priority(&example.description);
+        let priority = PRIORITIES.iter().position(|&p| p == priority).unwrap_or_default();
+        categories.push((example.answer(Question::Category)?, category));
+        priorities.push((example.answer(Question::Priority)?, priority));
+    }
+    Ok(BTreeMap::from([
+        (Question::Category, Confusion::new(CATEGORIES.len(), categories)),
+        (Question::Priority, Confusion::new(PRIORITIES.len(), priorities)),
+    ]))
+}
+
+fn review(pairs: &[Pair<'_>]) -> Review {
+    let rest: Vec<_> = pairs.iter().copied().filter(|(_, answer)| !answer.needs_review).collect();
+    Review {
+        share: 1.0 - rest.len() as f64 / pairs.len().max(1) as f64,
+        category_accuracy: share(&rest, |(example, answer)| example.category == answer.category.label),
+        priority_accuracy: share(&rest, |(example, answer)| example.priority == answer.priority.label),
+    }
+}
+
+fn mistakes(pairs: &[Pair<'_>]) -> anyhow::Result<Vec<Mistake>> {
+    let mut mistakes = Vec::new();
+    for (question, (example, answer)) in
+        Question::ALL.into_iter().flat_map(|question| pairs.iter().map(move |pair| (question, pair)))
+    {
+        let (right, (given, confidence)) = (example.answer(question)?, given(question, answer)?);
+        if right != given {
+            let labels = question.labels();
+            let (id, right, given) = (example.id.clone(), labels[right], labels[given]);
+            mistakes.push(Mistake { id, question, right, given, confidence });
+        }
+    }
+    mistakes.sort_by(|a, b| b.confidence.total_cmp(&a.confidence));
+    Ok(mistakes)
+}
+
+fn spans(answer: &Analysis) -> Vec<LabelledSpan> {
+    let entities = answer.entities.iter();
+    entities.map(|entity| LabelledSpan { text: entity.text.clone(), label: entity.label.clone() }).collect()
+}
+
+fn share(pairs: &[Pair<'_>], is_right: impl Fn(&Pair<'_>) -> bool) -> f64 {
+    mean(pairs.iter().map(|pair| f64::from(u8::from(is_right(pair)))))
+}
+
+fn mean(values: impl Iterator<Item = f64>) -> f64 {
+    let values: Vec<_> = values.collect();
+    values.iter().sum::<f64>() / values.len().max(1) as f64
+}

@@ -1,0 +1,34 @@
+//! The analyzer: a ticket's text to category, priority, kind, mood, route, urgency, entities and summary, each
+//! with a confidence that comes true about as often as it says.
+//!
+//! Reading order:
+//! - [`settings`]: what can be set
+//! - [`labels`]: the closed sets of labels
+//! - [`sentences`], [`entities`], [`summary`], [`language`]: what can be read off a text
+//! - [`rules`]: what can be said without a model
+//! - [`model`]: encoder and heads
+//! - [`answer`]: probabilities to an answer
+//! - [`analyst`]: the whole analysis of a batch
+//! - [`engine`]: the analyst on a thread of its own
+//! - [`worker`]: the stage on the log
+//! - [`http`]: `POST /analyze`
+//! - [`serve`]: both, as a service
+//! - `metric`: what is measured while it runs
+//! - [`learning`]: training and evaluation
+
+pub mod analyst;
+pub mod answer;
+pub mod engine;
+pub mod entities;
+pub mod http;
+pub mod labels;
+pub mod language;
+pub mod learning;
+mod metric;
+pub mod model;
+pub mod rules;
+pub mod sentences;
+pub mod serve;
+pub mod settings;
+pub mod summary;
+pub mod worker;

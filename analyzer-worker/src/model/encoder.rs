@@ -1,0 +1,219 @@
+//! MiniLM's forward pass, packed: the texts of a batch lie end to end in one matrix, so no linear layer ever
+//! multiplies padding; only attention runs text by text. Query, key and value are one multiplication.
+//!
+//! The weights come from rust-bert's own model, and a test holds this pass against rust-bert's.
+
+use std::path::Path;
+
+use rust_bert::{
+    Config as _,
+    bert::{BertConfig, BertEmbeddings, BertModel},
+};
+use tch::{Device, Kind, Tensor, nn};
+
+use super::LoadError;
+
+/// BERT's epsilon in every layer norm.
+const EPSILON: f64 = 1e-12;
+
+/// A matrix and its bias.
+struct Linear {
+    weight: Tensor,
+    bias: Tensor,
+}
+
+impl Linear {
+    fn forward(&self, input: &Tensor) -> Tensor {
+        input.linear(&self.weight, Some(&self.bias))
+    }
+}
+
+/// Scale and shift of a layer norm.
+struct Norm {
+    scale: Tensor,
+    shift: Tensor,
+}
+
+impl Norm {
+    fn forward(&self, input: &Tensor) -> Tensor {
+        input.layer_norm(self.scale.size(), Some(&self.scale), Some(&self.shift), EPSILON, false)
+    }
+}
+
+/// One transformer layer.
+struct Layer {
+    query_key_value: Linear,
+    attended: Linear,
+    attended_norm: Norm,
+    widen: Linear,
+    narrow: Linear,
+    output_norm: Norm,
+}
+
+/// The encoder, in one number format.
+pub struct Encoder {
+    words: Tensor,
+    /// Position and token type embeddings added up: there is one token type.
+    places: Tensor,
+    embedding_norm: Norm,
+    layers: Vec<Layer>,
+    heads: i64,
+    kind: Kind,
+}
+
+/// rust-bert's model with the weights loaded, of which encoders are made.
+pub struct Weights {
+    variables: nn::VarStore,
+    config: BertConfig,
+    /// The model as rust-bert computes it: the reference of the tests.
+    pub reference: BertModel<BertEmbeddings>,
+}
+
+impl Weights {
+    /// Reads `config.json` and `model.safetensors`.
+    pub fn load(model_dir: &Path) -> Result<Self, LoadError> {
+        let (config_path, path) = (model_dir.join("config.json"), model_dir.join("model.safetensors"));
+        LoadError::unless_present(&config_path)?;
+        LoadError::unless_present(&path)?;
+        let config = BertConfig::from_file(config_path);
+        let mut variables = nn::VarStore::new(Device::Cpu);
+        let reference = BertModel::new_with_optional_pooler(variables.root(), &config, false);
+        variables.load(&path).map_err(|error| LoadError::unusable(&path, error))?;
+        variables.freeze();
+        Ok(Self { variables, config, reference })
+    }
+
+    /// An encoder of these weights that computes in `kind`.
+    #[must_use]
+    pub fn encoder(&self, kind: Kind) -> Encoder {
+        let named = self.variables.variables();
+        let get = |name: &str| tch::no_grad(|| named[name].detach().to_kind(kind).contiguous());
+        let places = get("embeddings.position_embeddings.weight")
+            + get("embeddings.token_type_embeddings.weight").select(0, 0);
+        Encoder {
+            words: get("embeddings.word_embeddings.weight"),
+            places,
+            embedding_norm: norm(&get, "embeddings.LayerNorm"),
+            layers: (0..self.config.num_hidden_layers).map(|index| layer(&get, index)).collect(),
+            heads: self.config.num_attention_heads,
+            kind,
+        }
+    }
+}
+
+fn linear(get: &impl Fn(&str) -> Tensor, name: &str) -> Linear {
+    Linear { weight: get(&format!("{name}.weight")), bias: get(&format!("{name}.bias")) }
+}
+
+fn norm(get: &impl Fn(&str) -> Tensor, name: &str) -> Norm {
+    Norm { scale: get(&format!("{name}.weight")), shift: get(&format!("{name}.bias")) }
+}
+
+fn layer(get: &impl Fn(&str) -> Tensor, index: i64) -> Layer {
+    let part = |name: &str| format!("encoder.layer.{index}.{name}");
+    let fused = |suffix: &str| {
+        let three =
+            ["query", "key", "value"].map(|role| get(&part(&format!("attention.self.{role}.{suffix}"))));
+        Tensor::cat(&three, 0)
+    };
+    Layer {
+        query_key_value: Linear { weight: fused("weight"), bias: fused("bias") },
+        attended: linear(get, &part("attention.output.dense")),
+        attended_norm: norm(get, &part("attention.output.LayerNorm")),
+        widen: linear(get, &part("intermediate.dense")),
+        narrow: linear(get, &part("output.dense")),
+        output_norm: norm(get, &part("output.LayerNorm")),
+    }
+}
+
+/// Where each text of a packed batch lies, and the mask its attention needs.
+struct Packing {
+    /// First row and number of rows of each text.
+    spans: Vec<(i64, i64)>,
+    masks: Vec<Tensor>,
+}
+
+impl Packing {
+    fn new(lengths: impl Iterator<Item = i64>, heads: i64, kind: Kind) -> Self {
+        let spans: Vec<_> = lengths
+            .scan(0, |next, length| {
+                let start = std::mem::replace(next, *next + length);
+                Some((start, length))
+            })
+            .collect();
+        // tch 0.17 hands "no mask" to libtorch 2.4 as an undefined tensor, which throws: a mask of zeros does not.
+        let zero = Tensor::zeros([1, 1, 1, 1], (kind, Device::Cpu));
+        let masks = spans.iter().map(|&(_, l)| zero.expand([1, heads, l, l], false)).collect();
+        Self { spans, masks }
+    }
+}
+
+impl Encoder {
+    /// Length of an embedding.
+    #[must_use]
+    pub fn dimension(&self) -> i64 {
+        self.words.size()[1]
+    }
+
+    /// One embedding per text, `[texts, dimension]` in f32: the mean of its last hidden states, of length 1.
+    ///
+    /// # Panics
+    /// As libtorch does, on a word piece outside of the vocabulary or a text over 512 pieces: the caller
+    /// truncates, and catches.
+    pub fn embed(&self, texts: &[&[i64]]) -> Tensor {
+        if texts.is_empty() {
+            return Tensor::zeros([0, self.dimension()], (Kind::Float, Device::Cpu));
+        }
+        let means: Vec<_> = self.hidden_states(texts).iter().map(mean).collect();
+        let means = Tensor::stack(&means, 0);
+        let lengths = means.norm_scalaropt_dim(2, [-1], true).clamp_min(f64::EPSILON);
+        means / lengths
+    }
+
+    /// The last hidden states of each text, `[pieces, dimension]` each.
+    #[must_use]
+    pub fn hidden_states(&self, texts: &[&[i64]]) -> Vec<Tensor> {
+        let packing = Packing::new(texts.iter().map(|t| t.len() as i64), self.heads, self.kind);
+        let mut state = self.embeddings(texts);
+        for layer in &self.layers {
+            state = self.layer(layer, &state, &packing);
+        }
+        packing.spans.iter().map(|&(start, length)| state.narrow(0, start, length)).collect()
+    }
+
+    fn embeddings(&self, texts: &[&[i64]]) -> Tensor {
+        let ids: Vec<i64> = texts.iter().flat_map(|text| text.iter().copied()).collect();
+        let places: Vec<i64> = texts.iter().flat_map(|text| 0..text.len() as i64).collect();
+        let sum = self.words.index_select(0, &Tensor::from_slice(&ids))
+            + self.places.index_select(0, &Tensor::from_slice(&places));
+        self.embedding_norm.forward(&sum)
+    }
+
+    fn layer(&self, layer: &Layer, state: &Tensor, packing: &Packing) -> Tensor {
+        let attended = self.attention(&layer.query_key_value.forward(state), packing);
+        let state = layer.attended_norm.forward(&(layer.attended.forward(&attended) + state));
+        let wide = layer.widen.forward(&state).gelu("none");
+        layer.output_norm.forward(&(layer.narrow.forward(&wide) + state))
+    }
+
+    fn attention(&self, query_key_value: &Tensor, packing: &Packing) -> Tensor {
+        let (rows, dimension) = (query_key_value.size()[0], self.dimension());
+        let split = query_key_value.view([rows, 3, self.heads, dimension / self.heads]);
+        let texts = packing.spans.iter().zip(&packing.masks);
+        let attended: Vec<_> = texts
+            .map(|(&(start, length), mask)| {
+                // [3, 1, heads, pieces, dimension of a head]
+                let text = split.narrow(0, start, length).permute([1, 2, 0, 3]).unsqueeze(1);
+                let [q, k, v] = [0, 1, 2].map(|part| text.select(0, part));
+                Tensor::scaled_dot_product_attention(&q, &k, &v, Some(mask), 0.0, false, None)
+                    .transpose(1, 2)
+                    .reshape([length, dimension])
+            })
+            .collect();
+        Tensor::cat(&attended, 0)
+    }
+}
+
+fn mean(hidden: &Tensor) -> Tensor {
+    hidden.to_kind(Kind::Float).mean_dim([0i64].as_slice(), false, Kind::Float)
+}

@@ -1,0 +1,96 @@
+//! What can be said without a model: the keyword rule every trained head has to beat, and the degraded answer
+//! while the model cannot run.
+
+use schemas::analysis::{
+    Analysis, Choice, Emotion, Emotions, ModelRef, Mood, Priority, Route, Scored, Sentiment,
+};
+
+use crate::{engine::Request, entities::entities, labels::CATEGORIES, language::language, summary::summary};
+
+/// Words of the keyword rule that make a ticket urgent.
+const ALARM_WORDS: [&str; 5] = ["critical", "down", "broken", "urgent", "asap"];
+
+/// How often the form is right about the category.
+const FORM_CONFIDENCE: f32 = 0.8;
+/// How often the alarm words are right about the priority; measured by `analyzer-worker evaluate`.
+const ALARM_CONFIDENCE: f32 = 0.4;
+
+/// The keyword rule: High where an alarm word occurs anywhere in the lower-case text, else Medium.
+#[must_use]
+pub fn keyword_priority(description: &str) -> Priority {
+    let text = description.to_lowercase();
+    let is_alarming = ALARM_WORDS.iter().any(|word| text.contains(word));
+    if is_alarming { Priority::High } else { Priority::Medium }
+}
+
+/// What the form says, if it says one of the categories.
+#[must_use]
+pub fn form_category(request_type: &str) -> &'static str {
+    CATEGORIES.into_iter().find(|&category| category == request_type).unwrap_or("General")
+}
+
+/// The answer while the model cannot run: it says so, and that a person should look.
+#[must_use]
+pub fn degraded(request: &Request) -> Analysis {
+    let priority = keyword_priority(&request.description);
+    Analysis {
+        category: choice(
+            form_category(&request.request_type).to_owned(),
+            FORM_CONFIDENCE,
+            "request type of the form",
+        ),
+        priority: choice(priority, ALARM_CONFIDENCE, "keyword rule"),
+        kind: choice("general".to_owned(), 0.2, "no model"),
+        sentiment: Mood {
+            label: Sentiment::Neutral,
+            confidence: 0.5,
+            emotion: Emotion::None,
+            emotions: Emotions::default(),
+        },
+        urgency: if priority == Priority::High { 7 } else { 5 },
+        route: Route {
+            label: "live-chat".to_owned(),
+            confidence: 0.4,
+            reasoning: "The model is not available, so a person should take it.".to_owned(),
+            alternatives: Vec::new(),
+        },
+        entities: entities(&request.description),
+        summary: summary(&request.description, None),
+        language: language(&request.description).to_owned(),
+        needs_review: true,
+        degraded: true,
+        model: ModelRef { name: "rules".to_owned(), revision: "1".to_owned(), sha256: String::new() },
+        duration_ms: 0,
+    }
+}
+
+fn choice<L>(label: L, confidence: f32, reason: &str) -> Choice<L> {
+    let alternatives: Vec<Scored<L>> = Vec::new();
+    Choice { label, confidence, alternatives, reasons: vec![reason.to_owned()] }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_alarm_word_anywhere_makes_the_keyword_rule_say_high() {
+        assert_eq!(keyword_priority("My laptop broke DOWN"), Priority::High);
+        assert_eq!(keyword_priority("please download it"), Priority::High);
+        assert_eq!(keyword_priority("Nobody can work"), Priority::Medium);
+    }
+
+    #[test]
+    fn a_degraded_answer_says_so_and_asks_for_a_person() {
+        let request = Request {
+            description: "The switch sw-cold-01 is dark.".to_owned(),
+            request_type: "Plumbing".to_owned(),
+        };
+        let answer = degraded(&request);
+        assert!(answer.degraded && answer.needs_review);
+        assert_eq!(
+            (answer.category.label.as_str(), answer.entities[0].text.as_str()),
+            ("General", "sw-cold-01")
+        );
+    }
+}

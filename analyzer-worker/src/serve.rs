@@ -1,0 +1,78 @@
+//! `analyzer-worker serve`: the stage on the log and the HTTP listener, on one model.
+
+use anyhow::Context as _;
+use event_store::{EventStore, PersonalKeys, StoreError, database, personal_keys::master_key_from_file};
+use metrics_exporter_prometheus::PrometheusHandle;
+use secrecy::ExposeSecret as _;
+use service_host::{Health, Shutdown, cors::Cors, wait::until_ready};
+use subscription::{Progress, Stage, reaction};
+use tokio::net::TcpListener;
+
+use crate::{
+    engine::Engine,
+    http,
+    settings::{ModelSettings, ServeSettings},
+    worker::{STAGE, Worker},
+};
+
+/// Name in logs and in the database's session list.
+pub const SERVICE: &str = "analyzer-worker";
+/// Connections: reading, keys and appends of the tickets in flight, and the checkpoint.
+const POOL: u32 = 8;
+
+/// Runs the service until it is told to stop.
+///
+/// # Errors
+/// When a setting is unusable, the model is missing, or the server may lose what it confirms; a dependency that is
+/// away is waited for.
+pub async fn run(settings: ServeSettings, metrics: PrometheusHandle) -> anyhow::Result<()> {
+    let mut shutdown = Shutdown::new();
+    let stop = shutdown.token();
+    let master_key = master_key_from_file(&settings.backbone.master_key_file)?;
+    let engine = start_engine(settings.model).await?;
+    let pool = database::pool(settings.backbone.database_url.expose_secret(), SERVICE, POOL)?;
+    let open = || EventStore::open(pool.clone());
+    let Some(store) = until_ready("the event log", &stop, StoreError::may_pass, open).await? else {
+        return Ok(());
+    };
+    let keys = PersonalKeys::open(pool, master_key).await?;
+    let listener = TcpListener::bind(settings.listen.address())
+        .await
+        .with_context(|| format!("cannot listen on {}", settings.listen))?;
+
+    let progress = Progress::new(STAGE);
+    let health = health(metrics, &store, &engine, &progress);
+    let router = http::router(engine.clone(), health);
+    let stage = Stage { name: STAGE, store: store.clone(), nats_url: settings.backbone.nats_url };
+    let worker = Worker::new(store, keys, engine);
+    shutdown.spawn("http", service_host::http::serve(listener, router, Cors::none(), stop.clone()));
+    shutdown.spawn("worker", reaction::run(stage, worker, progress, stop));
+    shutdown.run().await
+}
+
+async fn start_engine(settings: ModelSettings) -> anyhow::Result<Engine> {
+    let engine = tokio::task::spawn_blocking(move || Engine::start(&settings)).await??;
+    let model = engine.model();
+    tracing::info!(model = model.name, revision = model.revision, "the model is loaded");
+    Ok(engine)
+}
+
+fn health(metrics: PrometheusHandle, store: &EventStore, engine: &Engine, progress: &Progress) -> Health {
+    let (store, model, fact) = (store.clone(), engine.clone(), engine.clone());
+    let (stage, position) = (progress.clone(), progress.clone());
+    Health::new(metrics)
+        .depends_on("postgres", move || {
+            let store = store.clone();
+            async move { store.ping().await.map_err(|error| error.to_string()) }
+        })
+        .depends_on("model", move || {
+            let is_running = model.is_running();
+            async move { if is_running { Ok(()) } else { Err("the model has stopped".to_owned()) } }
+        })
+        .depends_on("stage", move || {
+            let problem = stage.problem();
+            async move { problem.map_or(Ok(()), Err) }
+        })
+        .fact("model_loaded", move || fact.is_running().into())
+        .fact("analyzedPosition", move || position.position().0.into())
+}

@@ -1,0 +1,51 @@
+//! What can be set: by flags, or by environment variables that start with `ANALYZER_`.
+
+use std::path::PathBuf;
+
+use clap::{Args, ValueEnum};
+use service_host::settings::{Backbone, Listen};
+
+/// What the service needs.
+#[derive(Clone, Debug, Args)]
+pub struct ServeSettings {
+    /// The log, the bus and the keys.
+    #[command(flatten)]
+    pub backbone: Backbone,
+    /// Where to listen; loopback only.
+    #[arg(long, env = "ANALYZER_LISTEN", default_value = "127.0.0.1:3002")]
+    pub listen: Listen,
+    /// Encoder and heads.
+    #[command(flatten)]
+    pub model: ModelSettings,
+}
+
+/// Where the model is and how it computes.
+#[derive(Clone, Debug, Args)]
+pub struct ModelSettings {
+    /// Folder of the encoder: model.safetensors, vocab.txt, config.json
+    #[arg(long, env = "ANALYZER_MODEL_DIR", default_value = ".local/minilm-l6-v2")]
+    pub model_dir: PathBuf,
+    /// Folder of the trained heads: heads.safetensors, heads.json
+    #[arg(long, env = "ANALYZER_HEADS_DIR", default_value = "analyzer-worker/model")]
+    pub heads_dir: PathBuf,
+    /// Threads of one matrix multiplication. 1 is best where processes share the cores
+    #[arg(long, env = "ANALYZER_THREADS", default_value_t = 1, value_parser = clap::value_parser!(u8).range(1..=64))]
+    pub threads: u8,
+    /// Number format of the encoder
+    #[arg(long, env = "ANALYZER_PRECISION", value_enum, default_value_t = PrecisionChoice::Auto)]
+    pub precision: PrecisionChoice,
+    /// Tickets that may wait for the model; more callers wait outside
+    #[arg(long, env = "ANALYZER_QUEUE", default_value_t = 256, value_parser = clap::value_parser!(u16).range(1..))]
+    pub queue: u16,
+}
+
+/// Which number format to compute in.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub enum PrecisionChoice {
+    /// bf16 where a check at start finds it faster and as good, else f32
+    Auto,
+    /// 16 bits: fast on processors with AMX or AVX512 bf16 instructions
+    Bf16,
+    /// 32 bits: runs well everywhere
+    F32,
+}

@@ -1,0 +1,90 @@
+//! The packed forward pass against rust-bert's own model, on the real weights.
+
+#![expect(clippy::unwrap_used, reason = "a panic is how a test fails")]
+
+mod support;
+
+use analyzer_worker::{
+    model::{
+        encoder::Weights,
+        tokenizer::{MAX_TOKENS, Tokenizer},
+    },
+    settings::PrecisionChoice,
+};
+use tch::{Kind, Tensor};
+
+const TEXTS: [&str; 5] = [
+    "The printer jams.",
+    "",
+    "Grüße aus Győr 👋: der VPN-Client bricht mit Fehler 809 ab, 2001:db8::17 ist nicht erreichbar!",
+    "short",
+    support::TICKET,
+];
+
+fn tokens(tokenizer: &Tokenizer) -> Vec<Vec<i64>> {
+    let mut tokens: Vec<_> = TEXTS.iter().map(|text| tokenizer.encode(text).ids).collect();
+    tokens.push(tokenizer.encode(&"very long ".repeat(400)).ids);
+    tokens
+}
+
+fn load() -> (Tokenizer, Weights) {
+    let dir = support::settings(PrecisionChoice::F32).model_dir;
+    (Tokenizer::load(&dir).unwrap(), Weights::load(&dir).unwrap())
+}
+
+fn largest_difference(one: &Tensor, other: &Tensor) -> f64 {
+    (one - other).abs().max().double_value(&[])
+}
+
+#[test]
+fn the_packed_pass_agrees_with_rust_bert() {
+    let (tokenizer, weights) = load();
+    let tokens = tokens(&tokenizer);
+    let slices: Vec<_> = tokens.iter().map(Vec::as_slice).collect();
+    let packed = tch::no_grad(|| weights.encoder(Kind::Float).hidden_states(&slices));
+    for (ids, packed) in tokens.iter().zip(&packed) {
+        let input = Tensor::from_slice(ids).unsqueeze(0);
+        let reference = tch::no_grad(|| {
+            let mask = input.ones_like();
+            weights.reference.forward_t(Some(&input), Some(&mask), None, None, None, None, None, false)
+        });
+        let difference = largest_difference(&reference.unwrap().hidden_state.squeeze_dim(0), packed);
+        assert!(difference < 1e-5, "{} pieces differ by {difference}", ids.len());
+    }
+}
+
+#[test]
+fn an_embedding_does_not_depend_on_its_batch() {
+    let (tokenizer, weights) = load();
+    let encoder = weights.encoder(Kind::Float);
+    let tokens = tokens(&tokenizer);
+    let slices: Vec<_> = tokens.iter().map(Vec::as_slice).collect();
+    let together = tch::no_grad(|| encoder.embed(&slices));
+    for (index, ids) in slices.iter().enumerate() {
+        let alone = tch::no_grad(|| encoder.embed(&[ids]));
+        assert!(largest_difference(&together.get(index as i64), &alone.get(0)) < 1e-5);
+    }
+}
+
+#[test]
+fn sixteen_bits_point_the_same_way() {
+    let (tokenizer, weights) = load();
+    let tokens = tokens(&tokenizer);
+    let slices: Vec<_> = tokens.iter().map(Vec::as_slice).collect();
+    let cosines = tch::no_grad(|| {
+        let (exact, short) = (weights.encoder(Kind::Float), weights.encoder(Kind::BFloat16));
+        (exact.embed(&slices) * short.embed(&slices)).sum_dim_intlist([-1i64].as_slice(), false, Kind::Float)
+    });
+    assert!(cosines.min().double_value(&[]) > 0.999);
+}
+
+#[test]
+fn a_long_text_is_cut_and_pieces_know_their_place() {
+    let (tokenizer, _) = load();
+    assert_eq!(tokenizer.encode(&"very long ".repeat(400)).ids.len(), MAX_TOKENS);
+    let tokens = tokenizer.encode("Grüße von srv");
+    let text: Vec<char> = "Grüße von srv".chars().collect();
+    let pieces: Vec<String> =
+        tokens.offsets.iter().flatten().map(|range| text[range.clone()].iter().collect()).collect();
+    assert_eq!(pieces.concat(), "Grüßevonsrv");
+}

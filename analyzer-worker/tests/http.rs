@@ -1,0 +1,81 @@
+//! `POST /analyze` and `/health`, with the real model.
+
+#![expect(clippy::unwrap_used, reason = "a panic is how a test fails")]
+
+mod support;
+
+use analyzer_worker::http;
+use axum::{
+    Router,
+    body::{Body, to_bytes},
+    http::{Request, StatusCode, header},
+};
+use metrics_exporter_prometheus::PrometheusBuilder;
+use serde_json::{Value, json};
+use service_host::{Health, cors::Cors};
+use tower::ServiceExt as _;
+
+fn service() -> Router {
+    let engine = support::engine();
+    let model = engine.clone();
+    let health = Health::new(PrometheusBuilder::new().build_recorder().handle())
+        .fact("model_loaded", move || model.is_running().into());
+    service_host::http::dress(http::router(engine, health), &Cors::none())
+}
+
+async fn post(service: &Router, body: impl Into<Body>) -> (StatusCode, String, Value) {
+    let request =
+        Request::post("/analyze").header(header::CONTENT_TYPE, "application/json").body(body.into()).unwrap();
+    let response = service.clone().oneshot(request).await.unwrap();
+    let status = response.status();
+    let media_type = response.headers()[header::CONTENT_TYPE].to_str().unwrap().to_owned();
+    let body = to_bytes(response.into_body(), usize::MAX).await.unwrap();
+    (status, media_type, serde_json::from_slice(&body).unwrap())
+}
+
+#[tokio::test]
+async fn an_answer_has_the_four_plain_members_and_the_full_result() {
+    let service = service();
+    let body = json!({ "description": support::TICKET, "requestType": "Network", "audioBase64": null });
+    let (status, _, answer) = post(&service, body.to_string()).await;
+    assert_eq!(status, StatusCode::OK);
+    assert_eq!(answer["category"], answer["analysis"]["category"]["label"]);
+    assert_eq!(answer["priority"], answer["analysis"]["priority"]["label"]);
+    assert_eq!(answer["summary"], answer["analysis"]["summary"]);
+    assert!(answer["entities"].as_array().unwrap().contains(&json!("srv-fs01")));
+    assert!(serde_json::from_value::<schemas::Analysis>(answer["analysis"].clone()).is_ok());
+}
+
+#[tokio::test]
+async fn what_cannot_be_analyzed_is_refused_with_a_problem() {
+    let service = service();
+    let long = "x".repeat(2001);
+    for body in [
+        "{".to_owned(),
+        json!({ "description": "a", "requestType": "Network", "colour": "red" }).to_string(),
+        json!({ "requestType": "Network" }).to_string(),
+        json!({ "description": "", "requestType": "Network" }).to_string(),
+        json!({ "description": " \n", "requestType": "Network" }).to_string(),
+        json!({ "description": long, "requestType": "Network" }).to_string(),
+        json!({ "description": "a", "requestType": "" }).to_string(),
+    ] {
+        let (status, media_type, problem) = post(&service, body.clone()).await;
+        assert_eq!(
+            (status, media_type.as_str()),
+            (StatusCode::BAD_REQUEST, "application/problem+json"),
+            "{body:.60}"
+        );
+        assert_eq!(problem["success"], false);
+    }
+    let (_, _, problem) =
+        post(&service, json!({ "description": "", "requestType": "Network" }).to_string()).await;
+    assert_eq!(problem["details"][0]["field"], "description");
+}
+
+#[tokio::test]
+async fn the_health_answer_says_that_the_model_is_loaded() {
+    let response = service().oneshot(Request::get("/health").body(Body::empty()).unwrap()).await.unwrap();
+    let body = to_bytes(response.into_body(), usize::MAX).await.unwrap();
+    let health: Value = serde_json::from_slice(&body).unwrap();
+    assert_eq!((&health["status"], &health["model_loaded"]), (&json!("healthy"), &json!(true)));
+}

@@ -1,0 +1,50 @@
+//! The real model for tests.
+
+use std::path::{Path, PathBuf};
+
+use analyzer_worker::{
+    engine::{Engine, Request},
+    settings::{ModelSettings, PrecisionChoice},
+};
+
+/// The root of the workspace, where `.local` is.
+pub(crate) fn root() -> PathBuf {
+    Path::new(env!("CARGO_MANIFEST_DIR")).parent().unwrap().to_owned()
+}
+
+/// The installed encoder with the committed heads.
+#[track_caller]
+pub(crate) fn settings(precision: PrecisionChoice) -> ModelSettings {
+    let model_dir = root().join(".local/minilm-l6-v2");
+    assert!(
+        model_dir.join("model.safetensors").is_file(),
+        "these tests run the real model, and {} holds none: run `make deps`",
+        model_dir.display()
+    );
+    ModelSettings {
+        model_dir,
+        heads_dir: root().join("analyzer-worker/model"),
+        threads: 1,
+        precision,
+        queue: 4,
+    }
+}
+
+/// A running engine.
+#[allow(dead_code, reason = "not every test file needs one")]
+#[track_caller]
+pub(crate) fn engine() -> Engine {
+    Engine::start(&settings(PrecisionChoice::F32)).unwrap()
+}
+
+/// A ticket from the form.
+#[allow(dead_code, reason = "not every test file needs one")]
+pub(crate) fn request(description: &str) -> Request {
+    Request { description: description.to_owned(), request_type: "Network".to_owned() }
+}
+
+/// A ticket with something to find.
+#[allow(dead_code, reason = "not every test file needs one")]
+pub(crate) const TICKET: &str = "Hello team,\nsince 7:40 nobody in the Lisbon office reaches srv-fs01 (10.20.4.11), error 0x80070035. \
+    All sixty colleagues stand still and the tender has to be handed in today at 12:00. \
+    Marek from the warehouse already restarted the switch.\n\nKind regards\nIngeborg Tamm";

@@ -1,0 +1,63 @@
+//! What never stands in a log, whatever happens.
+
+use std::{
+    io::Write,
+    sync::{Arc, Mutex},
+};
+
+use zoho_mock::Settings;
+
+use crate::{
+    desk::{Desk, PACE},
+    proxy::Fault,
+};
+
+#[derive(Clone, Default)]
+struct Captured(Arc<Mutex<Vec<u8>>>);
+
+impl Write for Captured {
+    fn write(&mut self, bytes: &[u8]) -> std::io::Result<usize> {
+        self.0.lock().unwrap().extend_from_slice(bytes);
+        Ok(bytes.len())
+    }
+
+    fn flush(&mut self) -> std::io::Result<()> {
+        Ok(())
+    }
+}
+
+#[tokio::test]
+async fn no_log_line_holds_personal_data_secrets_or_what_zoho_says() {
+    let captured = Captured::default();
+    let writer = captured.clone();
+    let subscriber = tracing_subscriber::fmt()
+        .with_max_level(tracing_subscriber::filter::LevelFilter::TRACE)
+        .with_writer(move || writer.clone())
+        .finish();
+    let _guard = tracing::subscriber::set_default(subscriber);
+
+    let mut desk = Desk::with(Settings::default(), PACE, &[]).await;
+    desk.writer.analyzed("Plumbing").await;
+    desk.tickets(2).await;
+    desk.proxy
+        .spoil_add(Fault::Answer(200, r#"{"code":3001,"message":"Invalid column value ada@example.com"}"#));
+    desk.proxy.spoil_add(Fault::CutAfter);
+    desk.proxy.spoil_find(Fault::Answer(401, r#"{"code":1030,"description":"Authorization Failure."}"#));
+    desk.settle().await;
+
+    let log = String::from_utf8(captured.0.lock().unwrap().clone()).unwrap();
+    assert!(log.contains("parked") && log.contains("3001 Category"), "the log says what happened");
+    for secret in [
+        "ada@example.com",
+        "Lovelace",
+        "VPN drops",
+        "mock-secret",
+        "mock-refresh-token",
+        "Zoho-oauthtoken 1000.",
+        "Invalid column",
+        "Authorization Failure",
+    ] {
+        let line = log.lines().find(|line| line.contains(secret));
+        assert_eq!(line, None, "{secret} is in the log");
+    }
+}
