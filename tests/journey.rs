@@ -89,7 +89,7 @@ fn ticket(n: usize) -> Value {
     json!({
         "name": "Ada Lovelace",
         "email": format!("ada{n}@example.com"),
-        "requestType": "General",
+        "requestType": "Network",
         "description": format!(
             "Since this morning the VPN of our office drops every ten minutes for all {n} of us, error 809. \
              We cannot reach srv-fs01 and nobody can work. Please help as soon as possible."
