@@ -1,6 +1,7 @@
 //! `analyzer-worker serve`: the stage on the log and the HTTP listener, on one model.
 
 use anyhow::Context as _;
+use event_bus::Bus;
 use event_store::{EventStore, PersonalKeys, StoreError, database, personal_keys::master_key_from_file};
 use metrics_exporter_prometheus::PrometheusHandle;
 use secrecy::ExposeSecret as _;
@@ -15,7 +16,7 @@ use crate::{
     worker::{STAGE, Worker},
 };
 
-/// Name in logs and in the database's session list.
+/// Name in logs, in the database's session list and on the bus.
 pub const SERVICE: &str = "analyzer-worker";
 /// Connections: reading, keys and appends of the tickets in flight, and the checkpoint.
 const POOL: u32 = 8;
@@ -36,6 +37,7 @@ pub async fn run(settings: ServeSettings, metrics: PrometheusHandle) -> anyhow::
         return Ok(());
     };
     let keys = PersonalKeys::open(pool, master_key).await?;
+    let bus = Bus::connect_in_background(&settings.backbone.nats_url, SERVICE).await?;
     let listener = TcpListener::bind(settings.listen.address())
         .await
         .with_context(|| format!("cannot listen on {}", settings.listen))?;
@@ -44,9 +46,14 @@ pub async fn run(settings: ServeSettings, metrics: PrometheusHandle) -> anyhow::
     let health = health(metrics, &store, &engine, &progress);
     let router = http::router(engine.clone(), health);
     let stage = Stage { name: STAGE, store: store.clone(), nats_url: settings.backbone.nats_url };
+    let appended = store.appended();
     let worker = Worker::new(store, keys, engine);
     shutdown.spawn("http", service_host::http::serve(listener, router, Cors::none(), stop.clone()));
-    shutdown.spawn("worker", reaction::run(stage, worker, progress, stop));
+    shutdown.spawn("worker", reaction::run(stage, worker, progress, stop.clone()));
+    shutdown.spawn("hints", async move {
+        stop.run_until_cancelled(bus.forward_hints(appended)).await;
+        Ok(())
+    });
     shutdown.run().await
 }
 
