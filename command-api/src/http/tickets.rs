@@ -33,9 +33,14 @@ const LONGEST_WAIT: Duration = Duration::from_secs(30);
 #[derive(Deserialize, Serialize)]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
 pub struct SubmitBody {
+    // A field that is missing is reported with all other wrong fields, as one that is empty.
+    #[serde(default)]
     name: String,
+    #[serde(default)]
     email: String,
+    #[serde(default)]
     request_type: String,
+    #[serde(default)]
     description: String,
     #[serde(default, skip_serializing_if = "Option::is_none")]
     audio_base64: Option<String>,

@@ -25,7 +25,7 @@ impl Leadership {
     /// Waits until this process leads `stage`; `None` when it stops first.
     pub async fn acquire(pool: &PgPool, stage: &str, stop: &CancellationToken) -> Option<Self> {
         let mut waited = false;
-        loop {
+        while !stop.is_cancelled() {
             match Self::try_acquire(pool, stage).await {
                 Ok(Some(leadership)) => {
                     tracing::info!(stage, "leading");
@@ -36,11 +36,9 @@ impl Leadership {
                 Err(error) => tracing::warn!(stage, %error, "cannot ask for leadership"),
             }
             waited = true;
-            tokio::select! {
-                () = stop.cancelled() => return None,
-                () = tokio::time::sleep(ASK_EVERY) => {}
-            }
+            stop.run_until_cancelled(tokio::time::sleep(ASK_EVERY)).await;
         }
+        None
     }
 
     async fn try_acquire(pool: &PgPool, stage: &str) -> Result<Option<Self>, sqlx::Error> {

@@ -18,7 +18,7 @@ use schemas::{
 };
 use sqlx::PgConnection;
 use subscription::{
-    Fate, Progress, Projection, Reaction, Stage, checkpoint, exceptions, projection, reaction,
+    Fate, Leadership, Progress, Projection, Reaction, Stage, checkpoint, exceptions, projection, reaction,
 };
 use tokio::task::JoinHandle;
 use tokio_util::sync::CancellationToken;
@@ -154,6 +154,16 @@ async fn when_the_leader_dies_the_next_process_goes_on() {
     append(&store, 3).await;
     second.progress.reached(Position(6)).await;
     assert_eq!(seen(&store).await, up_to(6));
+}
+
+#[tokio::test]
+async fn a_process_that_stops_does_not_lead_again() {
+    let store = store().await;
+    let stop = CancellationToken::new();
+    let leadership = Leadership::acquire(store.pool(), STAGE, &stop).await.unwrap();
+    stop.cancel();
+    leadership.release().await;
+    assert!(Leadership::acquire(store.pool(), STAGE, &stop).await.is_none());
 }
 
 #[tokio::test]

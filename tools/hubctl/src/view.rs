@@ -50,16 +50,41 @@ pub(crate) fn arrived(ticket: &Ticket, journey: &Journey) -> String {
 
 /// One hop of a journey.
 pub(crate) fn hop(hop: &Hop) -> String {
-    let details = hop.details.as_ref().map(|details| style(details.to_string()).dim().to_string());
     format!(
-        "{:>8}  {:<22} at {}  +{:<9} ({} since submission)  {}",
+        "{:>6}  {:<20} {}  +{:<8} {:<8}  {}",
         style(format!("#{}", hop.position)).dim(),
         style(&hop.name).cyan(),
         hop.at,
         duration(hop.since_previous_ms),
-        duration(hop.since_submit_ms),
-        details.unwrap_or_default(),
+        style(duration(hop.since_submit_ms)).dim(),
+        what_happened(hop),
     )
+}
+
+/// What matters of a hop, in a few words.
+fn what_happened(hop: &Hop) -> String {
+    let of = |pointer: &str| match hop.details.as_ref().and_then(|details| details.pointer(pointer)) {
+        Some(serde_json::Value::String(text)) => text.clone(),
+        Some(value) => value.to_string(),
+        None => "-".to_owned(),
+    };
+    match hop.name.as_str() {
+        "submitted" => format!("form: {}", of("/requestType")),
+        "analyzed" => format!(
+            "{} · {} · {} · {} ({} in {} ms)",
+            of("/category/label"),
+            of("/priority/label"),
+            of("/sentiment/label"),
+            of("/route/label"),
+            of("/model/name"),
+            of("/durationMs"),
+        ),
+        "crm-record-created" => {
+            format!("{} record {} ({}, batch {})", of("/system"), of("/recordId"), of("/how"), of("/batch"))
+        }
+        "crm-delivery-parked" | "analysis-failed" => of("/reason"),
+        _ => String::new(),
+    }
 }
 
 /// How a journey ends, or stands.
