@@ -28,7 +28,10 @@ pub(crate) async fn run(args: Args) -> anyhow::Result<()> {
         tokio::time::sleep(PAUSE).await;
         patience -= 1;
     }
-    database::MIGRATOR.run(&pool).await.context("migrating the database")?;
+    let mut connection = pool.acquire().await?;
+    // Building an index over a long log takes as long as it takes.
+    sqlx::query("set statement_timeout = 0").execute(&mut *connection).await?;
+    database::MIGRATOR.run(&mut *connection).await.context("migrating the database")?;
     println!("the database is at schema {}", database::newest_migration());
     Ok(())
 }
