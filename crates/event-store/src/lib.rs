@@ -23,7 +23,7 @@ pub mod personal_keys;
 pub mod read;
 
 use schemas::Position;
-use sqlx::PgPool;
+use sqlx::{ConnectOptions as _, Connection as _, PgPool};
 use tokio::sync::watch;
 
 pub use append::{Append, Appended, Expected, Idempotency, NewEvent};
@@ -44,6 +44,8 @@ impl EventStore {
     /// [`StoreError::NotDurable`] when the server may lose what it confirms: no waiting helps. Any other error may
     /// pass, [`StoreError::NotMigrated`] as soon as `hubctl migrate` has run.
     pub async fn open(pool: PgPool) -> Result<Self, StoreError> {
+        // A pool only says that it timed out; a connection says why.
+        pool.connect_options().connect().await?.close().await?;
         durability::check(&pool).await?;
         if !database::is_migrated(&pool).await? {
             return Err(StoreError::NotMigrated);

@@ -35,10 +35,14 @@ pub async fn until_ready<T, E: std::error::Error, F: Future<Output = Result<T, E
     }
 }
 
-/// An error with its causes, outermost first.
+/// An error with its causes, outermost first; a cause that the message before it repeats is left out.
 fn chain(error: &dyn std::error::Error) -> String {
-    std::iter::successors(Some(error), |error| error.source())
-        .map(ToString::to_string)
-        .collect::<Vec<_>>()
-        .join(": ")
+    let mut text = error.to_string();
+    let causes = std::iter::successors(error.source(), |error| error.source());
+    for cause in causes.map(ToString::to_string) {
+        if !text.ends_with(&cause) {
+            text = format!("{text}: {cause}");
+        }
+    }
+    text
 }
