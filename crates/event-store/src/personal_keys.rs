@@ -88,8 +88,9 @@ impl PersonalKeys {
     pub async fn open(pool: PgPool, master: SecretKey) -> Result<Self, KeyError> {
         let fresh = master.encrypt(SecretKey::generate().bytes(), HASH_KEY_PLACE)?;
         let wrapped = sqlx::query_scalar!(
-            r#"with made as (insert into personal.hash_key (wrapped) values ($1) on conflict do nothing returning wrapped)
-               select wrapped as "wrapped!" from made union all select wrapped from personal.hash_key limit 1"#,
+            // Two processes may make it at once: the row decides. `do nothing` would not see the other's row.
+            "insert into personal.hash_key (wrapped) values ($1)
+             on conflict (only_row) do update set wrapped = hash_key.wrapped returning wrapped",
             fresh,
         )
         .fetch_one(&pool)
@@ -121,10 +122,8 @@ impl PersonalKeys {
         let fresh = self.master.encrypt(SecretKey::generate().bytes(), place)?;
         // Two processes may make the first key at once: the row decides, and both use what it holds.
         let wrapped = sqlx::query_scalar!(
-            r#"with made as (
-                   insert into personal.requester_keys (requester_id, wrapped) values ($1, $2)
-                   on conflict (requester_id) do update set wrapped = requester_keys.wrapped returning wrapped)
-               select wrapped as "wrapped!" from made"#,
+            "insert into personal.requester_keys (requester_id, wrapped) values ($1, $2)
+             on conflict (requester_id) do update set wrapped = requester_keys.wrapped returning wrapped",
             requester.as_str(),
             fresh,
         )

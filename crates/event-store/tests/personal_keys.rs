@@ -41,6 +41,26 @@ async fn every_process_names_and_opens_the_same_requester() {
 }
 
 #[tokio::test]
+async fn processes_that_start_together_share_one_hash_key() {
+    let elsewhere = pool().await;
+    let other = PersonalKeys::open(elsewhere.clone(), master()).await.unwrap();
+    let wrapped: Vec<u8> =
+        sqlx::query_scalar("select wrapped from personal.hash_key").fetch_one(&elsewhere).await.unwrap();
+    // Another process has made the key and not committed yet …
+    let pool = pool().await;
+    let mut first = pool.begin().await.unwrap();
+    let insert = "insert into personal.hash_key (wrapped) values ($1)";
+    sqlx::query(insert).bind(wrapped).execute(&mut *first).await.unwrap();
+    let second = tokio::spawn(PersonalKeys::open(pool.clone(), master()));
+    let waiting = "select count(*) from pg_stat_activity where wait_event_type = 'Lock' and datname = current_database()";
+    while sqlx::query_scalar::<_, i64>(waiting).fetch_one(&pool).await.unwrap() == 0 {}
+    // … when this one asks for it.
+    first.commit().await.unwrap();
+    let keys = second.await.unwrap().unwrap();
+    assert_eq!(keys.requester_id("ada@example.com"), other.requester_id("ada@example.com"));
+}
+
+#[tokio::test]
 async fn another_master_key_is_refused_at_the_door() {
     let pool = pool().await;
     PersonalKeys::open(pool.clone(), master()).await.unwrap();
