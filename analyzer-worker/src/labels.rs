@@ -2,14 +2,7 @@
 
 use schemas::analysis::{Emotion, Priority, Sentiment};
 
-/// The categories of the default taxonomy, which are also the request types of the form.
-pub const CATEGORIES: [&str; 5] = ["Network", "Security", "Cloud", "Hardware", "General"];
-
-/// What a writer can want.
-pub const KINDS: [&str; 6] = ["approval", "revision", "urgent", "technical", "question", "general"];
-
-/// The support channels.
-pub const ROUTES: [&str; 4] = ["video-call", "co-browse", "ai-chatbot", "live-chat"];
+pub use ticket::labels::{CATEGORIES, KINDS, ROUTES};
 
 /// The labels of entities.
 pub const ENTITIES: [&str; 11] =

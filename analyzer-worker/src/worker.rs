@@ -4,7 +4,7 @@
 use std::time::Duration;
 
 use event_store::{
-    AppendError, EventStore, PersonalKeys, StoreError, handle::HandleError, personal_keys::KeyError,
+    AppendError, EventStore, PersonalKeys, Stamp, StoreError, handle::HandleError, personal_keys::KeyError,
 };
 use futures::{StreamExt as _, stream};
 use schemas::{
@@ -105,7 +105,7 @@ impl Worker {
         };
         let sealed = Box::new(self.seal(id, submitted, analysis).await?);
         let record = |state: &_| decide(state, Command::RecordAnalysis(sealed.clone()));
-        self.store.handle(envelope.subject, (id, metadata), evolve, record).await?;
+        self.store.handle(envelope.subject, Stamp::new(id, metadata), evolve, record).await?;
         Ok(())
     }
 

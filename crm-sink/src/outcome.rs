@@ -72,8 +72,8 @@ async fn judge(store: &EventStore, outcome: &mut Outcome) -> anyhow::Result<Opti
     let stream = store.read_stream(outcome.owed.ticket, Version::NONE).await?;
     let state = stream
         .iter()
-        .filter_map(|envelope| envelope.event().ok())
-        .fold(Ticket::default(), |t, e| evolve(t, &e));
+        .filter_map(|envelope| Some((envelope.id, envelope.event().ok()?)))
+        .fold(Ticket::default(), |ticket, (id, event)| evolve(ticket, id, &event));
     match decide(&state, outcome.command()) {
         Ok(Some(event)) => {
             let cause = stream.iter().find(|envelope| envelope.id == outcome.owed.cause);

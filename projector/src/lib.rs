@@ -4,10 +4,12 @@
 //! - [`settings`]: what can be set
 //! - [`read_model`]: a ticket as the read model holds it
 //! - [`projection`]: from the log into the read model, one function per event type
+//! - [`personal`]: personal data in clear text, as long as there is a key
 //! - [`queries`]: from the read model, compile-time checked
 //! - [`http`]: routes, parameters and bodies
 
 pub mod http;
+pub mod personal;
 pub mod projection;
 pub mod queries;
 pub mod read_model;
@@ -44,7 +46,7 @@ pub async fn run(settings: Settings, metrics: PrometheusHandle) -> anyhow::Resul
     let Some(store) = until_ready("the event log", &stop, StoreError::may_pass, open).await? else {
         return Ok(());
     };
-    let keys = PersonalKeys::open(pool, master_key).await?;
+    let keys = PersonalKeys::open(pool, master_key.clone()).await?;
     let listener = TcpListener::bind(settings.listen.address())
         .await
         .with_context(|| format!("cannot listen on {}", settings.listen))?;
@@ -52,7 +54,8 @@ pub async fn run(settings: Settings, metrics: PrometheusHandle) -> anyhow::Resul
     let progress = Progress::new(projection::STAGE);
     let queries = database::pool(database_url, "projector-queries", QUERY_POOL)?;
     let health = health(metrics, &store, &progress);
-    let router = http::router(http::AppState::new(queries, progress.clone()), health);
+    let readers_keys = PersonalKeys::open(queries.clone(), master_key).await?;
+    let router = http::router(http::AppState::new(queries, readers_keys, progress.clone()), health);
     let stage = Stage { name: projection::STAGE, store, nats_url: settings.backbone.nats_url };
     let tickets = projection::Tickets::new(keys);
     shutdown.spawn("http", service_host::http::serve(listener, router, settings.cors, stop.clone()));

@@ -1,14 +1,19 @@
 //! A ticket as the read model holds it: one row of `projector.tickets`.
 
+use std::collections::BTreeMap;
+
 use chrono::{DateTime, Utc};
-use schemas::analysis::{AnalysisOf, Entity, Priority, Sentiment};
+use schemas::{
+    analysis::{AnalysisOf, Entity},
+    work::{Decided, Decision},
+};
 use serde::Serialize;
 use sqlx::types::Json;
 
 /// The analyzer's answer without its personal parts, which have columns of their own.
 pub type ImpersonalAnalysis = AnalysisOf<(), ()>;
 
-/// A row, its fields named as the columns and explained there (`migrations/*_projector.sql`). Holds personal data in
+/// A row, its fields named as the columns and explained there (`migrations/*_projector.sql`, `*_work_on_tickets.sql`). Holds personal data in
 /// clear text, so it has no `Debug`.
 #[derive(Clone, Serialize)]
 #[expect(missing_docs, reason = "the columns are explained in the migration")]
@@ -41,6 +46,18 @@ pub struct Ticket {
     pub updated_at: DateTime<Utc>,
     pub position: i64,
     pub version: i32,
+    pub assignee: Option<String>,
+    pub corrections: Option<Json<BTreeMap<Decision, Decided>>>,
+}
+
+/// Where a ticket stands, as the column holds it.
+pub mod status {
+    /// Somebody works on it, or should.
+    pub const OPEN: &str = "open";
+    /// Solved in the eyes of whoever solved it.
+    pub const RESOLVED: &str = "resolved";
+    /// Done with, solved or not.
+    pub const CLOSED: &str = "closed";
 }
 
 /// What becomes of a ticket's CRM record, as the column holds it.
@@ -62,48 +79,11 @@ macro_rules! select_tickets {
             r#"select id, number, requester_id, name, email, description, summary, entities as "entities: _",
                       request_type, status, category, priority, sentiment, kind, route, urgency,
                       analysis as "analysis: _", needs_review, degraded, crm_system, crm_record_id, crm_status,
-                      created_at, analyzed_at, crm_delivered_at, updated_at, position, version
+                      created_at, analyzed_at, crm_delivered_at, updated_at, position, version, assignee,
+                      corrections as "corrections: _"
                from projector.tickets "# $(+ $rest)+
             $(, $argument)*
         )
     };
 }
 pub(crate) use select_tickets;
-
-/// The column's text for a priority: its name on the wire.
-#[must_use]
-pub const fn priority_text(priority: Priority) -> &'static str {
-    match priority {
-        Priority::Low => "Low",
-        Priority::Medium => "Medium",
-        Priority::High => "High",
-        Priority::Critical => "Critical",
-    }
-}
-
-/// The column's text for a sentiment: its name on the wire.
-#[must_use]
-pub const fn sentiment_text(sentiment: Sentiment) -> &'static str {
-    match sentiment {
-        Sentiment::Positive => "positive",
-        Sentiment::Neutral => "neutral",
-        Sentiment::Negative => "negative",
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use serde_json::json;
-
-    use super::*;
-
-    #[test]
-    fn columns_hold_the_names_of_the_wire() {
-        for priority in [Priority::Low, Priority::Medium, Priority::High, Priority::Critical] {
-            assert_eq!(json!(priority), priority_text(priority));
-        }
-        for sentiment in [Sentiment::Positive, Sentiment::Neutral, Sentiment::Negative] {
-            assert_eq!(json!(sentiment), sentiment_text(sentiment));
-        }
-    }
-}

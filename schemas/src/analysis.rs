@@ -124,6 +124,22 @@ pub enum Priority {
     Critical,
 }
 
+impl Priority {
+    /// All of them, ascending.
+    pub const ALL: [Self; 4] = [Self::Low, Self::Medium, Self::High, Self::Critical];
+
+    /// The name on the wire.
+    #[must_use]
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::Low => "Low",
+            Self::Medium => "Medium",
+            Self::High => "High",
+            Self::Critical => "Critical",
+        }
+    }
+}
+
 /// The attitude of the writer, not the state of the world.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "lowercase")]
@@ -132,6 +148,21 @@ pub enum Sentiment {
     Positive,
     Neutral,
     Negative,
+}
+
+impl Sentiment {
+    /// All of them.
+    pub const ALL: [Self; 3] = [Self::Positive, Self::Neutral, Self::Negative];
+
+    /// The name on the wire.
+    #[must_use]
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::Positive => "positive",
+            Self::Neutral => "neutral",
+            Self::Negative => "negative",
+        }
+    }
 }
 
 /// The dominant emotion.
@@ -206,4 +237,21 @@ pub struct ModelRef {
     pub revision: String,
     /// SHA-256 of the heads' weights, hexadecimal.
     pub sha256: String,
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::*;
+
+    #[test]
+    fn names_are_those_of_the_wire() {
+        for priority in Priority::ALL {
+            assert_eq!(json!(priority), priority.name());
+        }
+        for sentiment in Sentiment::ALL {
+            assert_eq!(json!(sentiment), sentiment.name());
+        }
+    }
 }

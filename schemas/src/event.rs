@@ -7,6 +7,11 @@ use serde_json::value::RawValue;
 
 use crate::{analysis::SealedAnalysis, id::RequesterId, personal::Sealed};
 
+pub use crate::work::{
+    AnalysisCorrected, ResolutionConfirmed, TicketAssigned, TicketClosed, TicketCommented, TicketReopened,
+    TicketResolved,
+};
+
 /// Declares the closed list of events once: variant, data type, storage name, subject token.
 macro_rules! events {
     ($( $(#[$doc:meta])* $variant:ident($data:ty) = $name:literal, $token:literal; )*) => {
@@ -62,6 +67,20 @@ events! {
     CrmRecordCreated(CrmRecordCreated) = "hub.ticket.crm-record-created.v1", "crm-record-created";
     /// The CRM would not take the ticket; an operator decides.
     CrmDeliveryParked(CrmDeliveryParked) = "hub.ticket.crm-delivery-parked.v1", "crm-delivery-parked";
+    /// Somebody takes care of the ticket.
+    Assigned(TicketAssigned) = "hub.ticket.assigned.v1", "assigned";
+    /// Somebody said something about it.
+    Commented(TicketCommented) = "hub.ticket.commented.v1", "commented";
+    /// It is solved.
+    Resolved(TicketResolved) = "hub.ticket.resolved.v1", "resolved";
+    /// It is worked on again.
+    Reopened(TicketReopened) = "hub.ticket.reopened.v1", "reopened";
+    /// Nobody works on it any more.
+    Closed(TicketClosed) = "hub.ticket.closed.v1", "closed";
+    /// The requester agrees that it is solved.
+    ResolutionConfirmed(ResolutionConfirmed) = "hub.ticket.resolution-confirmed.v1", "resolution-confirmed";
+    /// Somebody knows better than the analyzer.
+    AnalysisCorrected(AnalysisCorrected) = "hub.ticket.analysis-corrected.v1", "analysis-corrected";
 }
 
 /// Why stored bytes could not be read as an event.

@@ -4,6 +4,7 @@
 //! - [`id`]: who and what an event is about
 //! - [`personal`]: personal data, which exists in events only as ciphertext
 //! - [`analysis`]: what the analyzer answers
+//! - [`work`]: the facts that people make: comments, resolutions, corrections
 //! - [`event`]: the facts of a ticket's life, one type each, and their storage names
 //! - [`envelope`]: the CloudEvents envelope every event travels in
 //! - [`subject`]: where an event goes on the bus
@@ -16,6 +17,7 @@ pub mod event;
 pub mod id;
 pub mod personal;
 pub mod subject;
+pub mod work;
 
 pub use analysis::Analysis;
 pub use envelope::Envelope;

@@ -1,23 +1,51 @@
 //! The one way to change an existing ticket: load, decide, append, and decide again when somebody else was faster.
 
-use schemas::{EventId, TicketEvent, TicketId, Version, envelope::Metadata};
+use schemas::{EventId, Position, TicketEvent, TicketId, Version, envelope::Metadata};
 
 use crate::{
     EventStore,
-    append::{Append, Appended, Expected, NewEvent},
+    append::{Append, Expected, Idempotency, NewEvent},
     error::{AppendError, StoreError},
 };
 
 /// Conflicts in a row before a command gives up: each means that another command on the ticket got through.
 const ATTEMPTS: u32 = 8;
 
+/// What a command's event carries, and what the command insists on.
+#[derive(Clone, Debug)]
+pub struct Stamp {
+    /// The event's id: the caller may have derived it, and sealed for it.
+    pub id: EventId,
+    /// Where the event comes from.
+    pub metadata: Metadata,
+    /// The version the ticket must be at, where the caller decided by what it saw.
+    pub required: Option<Version>,
+    /// Set where a client may ask twice.
+    pub idempotency: Option<Idempotency>,
+}
+
 /// What became of a command.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Handled {
-    /// Its events are in the log.
-    Appended(Appended),
+pub struct Handled<S> {
+    /// The ticket afterwards.
+    pub state: S,
+    /// Of its stream afterwards.
+    pub version: Version,
+    /// Of the last event of its stream afterwards.
+    pub position: Position,
+    /// Whether something happened.
+    pub outcome: Outcome,
+}
+
+/// Whether a command changed the ticket.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Outcome {
+    /// Its event is in the log.
+    Appended,
     /// Its effect was there already.
     NothingToDo,
+    /// An earlier request with the same idempotency key and body appended it; this is how it left the ticket.
+    Replayed,
 }
 
 /// Why a command had no effect.
@@ -29,62 +57,130 @@ pub enum HandleError<R: std::error::Error + 'static> {
     /// The ticket's past cannot be read.
     #[error(transparent)]
     Load(#[from] StoreError),
-    /// The events could not be appended.
+    /// The events could not be appended; a conflict also where the ticket is not at the required version.
     #[error(transparent)]
     Append(#[from] AppendError),
 }
 
+impl Stamp {
+    /// For a command that insists on nothing.
+    #[must_use]
+    pub const fn new(id: EventId, metadata: Metadata) -> Self {
+        Self { id, metadata, required: None, idempotency: None }
+    }
+}
+
 impl EventStore {
     /// Folds the ticket's events with `evolve`, lets `decide` choose what follows, and appends it where nothing came
-    /// between. `stamp` gives the first event its id (so that a caller can derive it, and seal for it) and all of them
-    /// their metadata; a command leads to one event at most.
+    /// between. A command leads to one event at most.
     ///
     /// # Errors
     /// As [`HandleError`]; after [`AppendError::Unavailable`] the same command can be repeated.
     pub async fn handle<S: Default, R: std::error::Error + 'static>(
         &self,
         ticket: TicketId,
-        stamp: (EventId, Metadata),
-        evolve: impl Fn(S, &TicketEvent) -> S,
+        stamp: Stamp,
+        evolve: impl Fn(S, EventId, &TicketEvent) -> S,
         decide: impl Fn(&S) -> Result<Option<TicketEvent>, R>,
-    ) -> Result<Handled, HandleError<R>> {
+    ) -> Result<Handled<S>, HandleError<R>> {
+        let handled = self.decide_and_append(ticket, &stamp, &evolve, decide).await;
+        if let Ok(Handled { outcome: Outcome::Appended | Outcome::Replayed, .. }) = handled {
+            return handled;
+        }
+        // The ticket may be past the command because the same request went through before: then that is the answer.
+        let Some(idempotency) = &stamp.idempotency else { return handled };
+        match self.earlier_answer(idempotency).await? {
+            Some(earlier) => {
+                Ok(self.load(ticket, earlier.version, &evolve).await?.handled(Outcome::Replayed))
+            }
+            None => handled,
+        }
+    }
+
+    async fn decide_and_append<S: Default, R: std::error::Error + 'static>(
+        &self,
+        ticket: TicketId,
+        stamp: &Stamp,
+        evolve: impl Fn(S, EventId, &TicketEvent) -> S,
+        decide: impl Fn(&S) -> Result<Option<TicketEvent>, R>,
+    ) -> Result<Handled<S>, HandleError<R>> {
         let mut attempt = 1;
         loop {
-            let (state, version) = self.load(ticket, &evolve).await?;
-            let Some(event) = decide(&state).map_err(HandleError::Rejected)? else {
-                return Ok(Handled::NothingToDo);
+            let loaded = self.load(ticket, NEWEST, &evolve).await?;
+            let expected = loaded.required_by(stamp)?;
+            let Some(event) = decide(&loaded.state).map_err(HandleError::Rejected)? else {
+                return Ok(loaded.handled(Outcome::NothingToDo));
             };
-            let (id, metadata) = stamp.clone();
-            let events = vec![NewEvent { id, event, metadata }];
-            let append = Append { ticket, expected: Expected::Exactly(version), events, idempotency: None };
-            match self.append(append).await {
-                Ok(appended) => return Ok(Handled::Appended(appended)),
-                Err(AppendError::Duplicate { .. }) => return Ok(Handled::NothingToDo),
+            let state = evolve(loaded.state, stamp.id, &event);
+            match self.append(stamp.append(ticket, expected, event)).await {
+                Ok(done) if done.replayed => {
+                    return Ok(self.load(ticket, done.version, &evolve).await?.handled(Outcome::Replayed));
+                }
+                Ok(done) => {
+                    let (version, position) = (done.version, done.position);
+                    return Ok(Handled { state, version, position, outcome: Outcome::Appended });
+                }
+                Err(AppendError::Duplicate { .. }) => {
+                    return Ok(self.load(ticket, NEWEST, &evolve).await?.handled(Outcome::NothingToDo));
+                }
                 Err(AppendError::Conflict { .. }) if attempt < ATTEMPTS => attempt += 1,
                 Err(error) => return Err(error.into()),
             }
         }
     }
 
-    /// The ticket as its events make it, with the version that the next append must expect. Events of types this build
-    /// does not know are passed over.
+    /// The ticket as its events up to version `last` make it. Events of types this build does not know are passed over.
     async fn load<S: Default>(
         &self,
         ticket: TicketId,
-        evolve: impl Fn(S, &TicketEvent) -> S,
-    ) -> Result<(S, Version), StoreError> {
+        last: Version,
+        evolve: impl Fn(S, EventId, &TicketEvent) -> S,
+    ) -> Result<Loaded<S>, StoreError> {
         let past = self.read_stream(ticket, Version::NONE).await?;
-        let version = past.last().map_or(Version::NONE, |envelope| envelope.version);
-        let mut state = S::default();
-        for envelope in past {
+        let mut loaded = Loaded { state: S::default(), version: Version::NONE, position: Position::START };
+        for envelope in past.into_iter().take_while(|envelope| envelope.version <= last) {
+            (loaded.version, loaded.position) = (envelope.version, envelope.position);
             match envelope.event() {
-                Ok(event) => state = evolve(state, &event),
+                Ok(event) => loaded.state = evolve(loaded.state, envelope.id, &event),
                 Err(schemas::event::DecodeError::UnknownType(_)) => {}
                 Err(schemas::event::DecodeError::Malformed { .. }) => {
                     return Err(StoreError::Damaged { position: envelope.position, what: "data" });
                 }
             }
         }
-        Ok((state, version))
+        Ok(loaded)
+    }
+}
+
+/// Beyond every event there is.
+const NEWEST: Version = Version(i32::MAX);
+
+/// A ticket with the place of its last event.
+struct Loaded<S> {
+    state: S,
+    version: Version,
+    position: Position,
+}
+
+impl<S> Loaded<S> {
+    /// The version that the append must find.
+    fn required_by(&self, stamp: &Stamp) -> Result<Version, AppendError> {
+        let actual = self.version;
+        match stamp.required {
+            Some(expected) if expected != actual => Err(AppendError::Conflict { expected, actual }),
+            _ => Ok(actual),
+        }
+    }
+
+    fn handled(self, outcome: Outcome) -> Handled<S> {
+        Handled { state: self.state, version: self.version, position: self.position, outcome }
+    }
+}
+
+impl Stamp {
+    fn append(&self, ticket: TicketId, expected: Version, event: TicketEvent) -> Append {
+        let events = vec![NewEvent { id: self.id, event, metadata: self.metadata.clone() }];
+        let idempotency = self.idempotency.clone();
+        Append { ticket, expected: Expected::Exactly(expected), events, idempotency }
     }
 }

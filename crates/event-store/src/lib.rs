@@ -4,6 +4,7 @@
 //! - [`append`]: what is appended, and the answer to each command
 //! - [`group_commit`]: how one process's concurrent appends share a commit
 //! - [`handle`]: load, decide, append: the one way to change a ticket
+//! - `earlier_answer`: what a client was answered before under an idempotency key
 //! - [`read`]: one stream, or the whole log from a position
 //! - [`durability`]: settings without which a promise would be a lie
 //! - [`cipher`], [`personal_keys`]: sealing personal data, and the keys that open it
@@ -16,6 +17,7 @@ pub mod attachments;
 pub mod cipher;
 pub mod database;
 pub mod durability;
+mod earlier_answer;
 pub mod error;
 pub mod group_commit;
 pub mod handle;
@@ -28,6 +30,7 @@ use tokio::sync::watch;
 
 pub use append::{Append, Appended, Expected, Idempotency, NewEvent};
 pub use error::{AppendError, StoreError};
+pub use handle::{HandleError, Handled, Outcome, Stamp};
 pub use personal_keys::PersonalKeys;
 
 /// The log, as one process sees it. Cheap to clone; clones share the pool and the writer.

@@ -161,6 +161,21 @@ impl PersonalKeys {
         Ok(self.key_for(requester).await?.seal(requester, event, field, value)?)
     }
 
+    /// Seals as [`Self::seal`], but only for a requester who has a key: adding to the ticket of somebody who was erased
+    /// must not make them a new one.
+    ///
+    /// # Errors
+    /// [`KeyError::Erased`] once the requester's key is destroyed.
+    pub async fn seal_for_known<T: Serialize>(
+        &self,
+        requester: &RequesterId,
+        event: EventId,
+        field: &str,
+        value: &T,
+    ) -> Result<Sealed<T>, KeyError> {
+        Ok(self.existing_key(requester).await?.seal(requester, event, field, value)?)
+    }
+
     /// Opens what was sealed as `field` of `event`.
     ///
     /// # Errors

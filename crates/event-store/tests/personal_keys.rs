@@ -102,3 +102,19 @@ fn a_master_key_file_holds_64_hexadecimal_digits() {
     assert!(matches!(master_key_from_file(&dir), Err(KeyError::MasterKeyFile { .. })));
     std::fs::remove_file(dir).unwrap();
 }
+
+#[tokio::test]
+async fn writing_about_an_erased_requester_makes_them_no_new_key() {
+    let pool = pool().await;
+    let keys = PersonalKeys::open(pool.clone(), master()).await.unwrap();
+    let requester = keys.requester_id("ada@example.com");
+    let event = EventId::new(Uuid::from_u128(1));
+    let text = "a comment".to_owned();
+    for _ in 0..2 {
+        let sealed = keys.seal_for_known(&requester, event, "text", &text).await;
+        assert!(matches!(sealed, Err(KeyError::Erased(_))));
+    }
+    keys.seal(&requester, event, "name", &"Ada".to_owned()).await.unwrap();
+    let sealed = keys.seal_for_known(&requester, event, "text", &text).await.unwrap();
+    assert_eq!(keys.open_sealed(&sealed, event, "text").await.unwrap(), text);
+}

@@ -1,6 +1,13 @@
 //! What may be asked of a ticket.
 
-use schemas::event::{AnalysisFailed, CrmDeliveryParked, CrmRecordCreated, TicketAnalyzed, TicketSubmitted};
+use schemas::{
+    Sealed,
+    event::{
+        AnalysisFailed, CrmDeliveryParked, CrmRecordCreated, ResolutionConfirmed, TicketAnalyzed,
+        TicketAssigned, TicketCommented, TicketReopened, TicketResolved, TicketSubmitted,
+    },
+    work::{Decided, Decision},
+};
 
 /// A request to the domain. Personal data arrives already sealed: the domain decides without reading it.
 #[derive(Clone, Debug, PartialEq)]
@@ -15,4 +22,31 @@ pub enum Command {
     RecordCrmRecord(CrmRecordCreated),
     /// The CRM sink gives up until an operator decides.
     RecordCrmParked(CrmDeliveryParked),
+    /// Somebody says something.
+    Comment(TicketCommented),
+    /// Somebody is to take care of it.
+    Assign(TicketAssigned),
+    /// Somebody solved it.
+    Resolve(TicketResolved),
+    /// It has to be worked on again.
+    Reopen(TicketReopened),
+    /// Nobody has to work on it any more.
+    Close,
+    /// The requester agrees that it is solved.
+    ConfirmResolution(ResolutionConfirmed),
+    /// Somebody knows better than the analyzer.
+    CorrectAnalysis(Correction),
+}
+
+/// What is wrong with an analysis; the ticket knows what it said, and which event said it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Correction {
+    /// Which decision.
+    pub field: Decision,
+    /// What is right.
+    pub to: Decided,
+    /// Why.
+    pub reason: Sealed<String>,
+    /// Who says so.
+    pub by: String,
 }

@@ -2,6 +2,8 @@
 //!
 //! Reading order:
 //! - [`submission`]: what a requester may hand in, parsed at the edge
+//! - [`order`]: what people may ask of a ticket, parsed at the edge
+//! - [`labels`]: the closed sets of labels a decision may have
 //! - [`command`]: what may be asked of a ticket
 //! - [`state`]: what a ticket is, and how its events make it ([`evolve`])
 //! - [`decide()`]: which event a command leads to, or the rule it breaks
@@ -9,11 +11,14 @@
 
 pub mod command;
 mod decide;
+pub mod labels;
+pub mod order;
 pub mod rejection;
 pub mod state;
 pub mod submission;
 
 pub use command::Command;
 pub use decide::decide;
+pub use order::Order;
 pub use rejection::Rejection;
-pub use state::{Ticket, evolve};
+pub use state::{Status, Ticket, evolve};

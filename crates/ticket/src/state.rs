@@ -1,39 +1,112 @@
 //! What a ticket is: the fold of its events, holding only what decisions need.
 
-use schemas::{TicketEvent, analysis::ModelRef};
+use std::collections::BTreeMap;
+
+use schemas::{
+    EventId, TicketEvent,
+    analysis::ModelRef,
+    event::{ResolutionConfirmed, TicketAnalyzed},
+    work::{Decided, Decision},
+};
 
 /// A ticket as far as the rules care.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Ticket {
     /// It was handed in.
     pub submitted: bool,
+    /// Where it stands.
+    pub status: Status,
+    /// Who takes care of it.
+    pub assignee: Option<String>,
+    /// The resolution that holds: reopening takes it back, closing keeps it.
+    pub resolution: Option<Resolution>,
     /// The latest analysis.
     pub analysis: Option<Analyzed>,
+    /// What people corrected. A person's word outlasts a later analysis.
+    pub corrections: BTreeMap<Decision, Decided>,
     /// The id of its one CRM record.
     pub crm_record: Option<String>,
+}
+
+/// Where a ticket stands.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Status {
+    /// Somebody works on it, or should.
+    #[default]
+    Open,
+    /// Solved in the eyes of whoever solved it.
+    Resolved,
+    /// Done with, solved or not.
+    Closed,
+}
+
+/// A resolution, as far as later decisions need it.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Resolution {
+    /// What the requester said to it.
+    pub confirmation: Option<ResolutionConfirmed>,
 }
 
 /// What later decisions need of an analysis.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Analyzed {
+    /// The event that recorded it.
+    pub event: EventId,
     /// What answered.
     pub model: ModelRef,
     /// Rules answered for a model that could not run.
     pub degraded: bool,
+    /// What it said.
+    pub decided: BTreeMap<Decision, Decided>,
 }
 
-/// The ticket after one more event.
-#[must_use]
-pub fn evolve(ticket: Ticket, event: &TicketEvent) -> Ticket {
-    match event {
-        TicketEvent::Submitted(_) => Ticket { submitted: true, ..ticket },
-        TicketEvent::Analyzed(answer) => {
-            let analysis = Analyzed { model: answer.model.clone(), degraded: answer.degraded };
-            Ticket { analysis: Some(analysis), ..ticket }
+impl Status {
+    /// The name on the wire.
+    #[must_use]
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::Open => "open",
+            Self::Resolved => "resolved",
+            Self::Closed => "closed",
         }
-        TicketEvent::CrmRecordCreated(record) => {
-            Ticket { crm_record: Some(record.record_id.clone()), ..ticket }
-        }
-        TicketEvent::AnalysisFailed(_) | TicketEvent::CrmDeliveryParked(_) => ticket,
     }
+}
+
+impl Analyzed {
+    fn new(event: EventId, answer: &TicketAnalyzed) -> Self {
+        Self {
+            event,
+            model: answer.model.clone(),
+            degraded: answer.degraded,
+            decided: Decision::ALL.into_iter().map(|field| (field, answer.decided(field))).collect(),
+        }
+    }
+}
+
+/// The ticket after one more event, which has this id in the log.
+#[must_use]
+pub fn evolve(mut ticket: Ticket, id: EventId, event: &TicketEvent) -> Ticket {
+    match event {
+        TicketEvent::Submitted(_) => ticket.submitted = true,
+        TicketEvent::Analyzed(answer) => ticket.analysis = Some(Analyzed::new(id, answer)),
+        TicketEvent::CrmRecordCreated(record) => ticket.crm_record = Some(record.record_id.clone()),
+        TicketEvent::Assigned(data) => ticket.assignee = Some(data.assignee.clone()),
+        TicketEvent::Resolved(_) => {
+            ticket.status = Status::Resolved;
+            ticket.resolution = Some(Resolution::default());
+        }
+        TicketEvent::Reopened(_) => {
+            ticket.status = Status::Open;
+            ticket.resolution = None;
+        }
+        TicketEvent::Closed(_) => ticket.status = Status::Closed,
+        TicketEvent::ResolutionConfirmed(data) => {
+            ticket.resolution = Some(Resolution { confirmation: Some(data.clone()) });
+        }
+        TicketEvent::AnalysisCorrected(data) => {
+            ticket.corrections.insert(data.field, data.to.clone());
+        }
+        TicketEvent::AnalysisFailed(_) | TicketEvent::CrmDeliveryParked(_) | TicketEvent::Commented(_) => {}
+    }
+    ticket
 }

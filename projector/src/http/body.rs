@@ -19,6 +19,7 @@ pub struct TicketBody {
     pub request_type: String,
     pub description: Option<String>,
     pub status: String,
+    pub assignee: Option<String>,
     pub category: Option<String>,
     pub priority: Option<String>,
     pub sentiment: Option<String>,
@@ -29,6 +30,8 @@ pub struct TicketBody {
     pub entities: Vec<Entity>,
     pub needs_review: bool,
     pub degraded: bool,
+    /// People corrected labels: those of this ticket differ from the ones in `analysis`.
+    pub corrected: bool,
     pub analysis: Option<AnalysisOf<Vec<Entity>, Option<String>>>,
     pub crm: Crm,
     pub created_at: DateTime<Utc>,
@@ -62,6 +65,7 @@ impl From<Ticket> for TicketBody {
             request_type: ticket.request_type,
             description: ticket.description,
             status: ticket.status,
+            assignee: ticket.assignee,
             category: ticket.category,
             priority: ticket.priority,
             sentiment: ticket.sentiment,
@@ -72,6 +76,7 @@ impl From<Ticket> for TicketBody {
             entities,
             needs_review: ticket.needs_review,
             degraded: ticket.degraded,
+            corrected: ticket.corrections.is_some(),
             analysis,
             crm: Crm {
                 system: ticket.crm_system,

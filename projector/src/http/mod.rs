@@ -26,6 +26,7 @@ use axum::{
     http::{HeaderValue, StatusCode, header},
     routing::{any, get},
 };
+use event_store::PersonalKeys;
 use service_host::{Health, Problem, health};
 use sqlx::PgPool;
 use subscription::Progress;
@@ -37,14 +38,15 @@ use crate::queries::QueryError;
 #[derive(Clone, Debug)]
 pub struct AppState {
     pub(crate) pool: PgPool,
+    pub(crate) keys: PersonalKeys,
     pub(crate) progress: Progress,
 }
 
 impl AppState {
-    /// The state of a service that queries through `pool` and projects as `progress` says.
+    /// The state of a service that queries through `pool`, shows what `keys` open, and projects as `progress` says.
     #[must_use]
-    pub const fn new(pool: PgPool, progress: Progress) -> Self {
-        Self { pool, progress }
+    pub const fn new(pool: PgPool, keys: PersonalKeys, progress: Progress) -> Self {
+        Self { pool, keys, progress }
     }
 }
 
@@ -70,7 +72,7 @@ const PRIVATE: HeaderValue = HeaderValue::from_static("private, no-cache");
 /// The one place where a failed query becomes a status.
 impl From<QueryError> for Problem {
     fn from(error: QueryError) -> Self {
-        let transient = event_store::error::is_transient(&error.0);
+        let transient = error.may_pass();
         let cause = format!("{:#}", anyhow::Error::from(error));
         if transient {
             tracing::warn!(cause, "the read model is unavailable");

@@ -4,21 +4,21 @@ use event_store::PersonalKeys;
 use schemas::{Envelope, event::TicketAnalyzed};
 use sqlx::types::Json;
 
-use super::personal::open;
-use crate::read_model::{Ticket, priority_text, sentiment_text};
+use super::work::show_corrections;
+use crate::{personal::open, read_model::Ticket};
 
-/// The newest answer counts as a whole: nothing of an earlier one stays.
+/// The newest answer counts as a whole: nothing of an earlier one stays, but for what people corrected.
 pub(super) async fn analyzed(
     keys: &PersonalKeys,
     ticket: &mut Ticket,
     event: &Envelope,
     data: &TicketAnalyzed,
 ) -> anyhow::Result<()> {
-    ticket.summary = open(keys, event, "summary", &data.summary).await?;
-    ticket.entities = open(keys, event, "entities", &data.entities).await?.map(Json);
+    ticket.summary = open(keys, event.id, "summary", &data.summary).await?;
+    ticket.entities = open(keys, event.id, "entities", &data.entities).await?.map(Json);
     ticket.category = Some(data.category.label.clone());
-    ticket.priority = Some(priority_text(data.priority.label).to_owned());
-    ticket.sentiment = Some(sentiment_text(data.sentiment.label).to_owned());
+    ticket.priority = Some(data.priority.label.name().to_owned());
+    ticket.sentiment = Some(data.sentiment.label.name().to_owned());
     ticket.kind = Some(data.kind.label.clone());
     ticket.route = Some(data.route.label.clone());
     ticket.urgency = Some(data.urgency.into());
@@ -26,6 +26,7 @@ pub(super) async fn analyzed(
     ticket.degraded = data.degraded;
     ticket.analysis = Some(Json(data.clone().with_personal((), ())));
     ticket.analyzed_at.get_or_insert(event.time);
+    show_corrections(ticket);
     Ok(())
 }
 

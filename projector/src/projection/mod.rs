@@ -1,17 +1,18 @@
 //! From the log into the read model: loads the tickets a batch is about, folds its events over them in the order of the
 //! log, and saves them, all in the transaction of the checkpoint.
 //!
-//! - `submission`, `analysis`, `delivery`: what each event does to a ticket
-//! - `personal`: personal data in clear text, as long as there is a key
-//! - `timeline`: what happened, without personal data
+//! - `submission`, `analysis`, `work`, `delivery`: what each event does to a ticket
+//! - `timeline`: what happened, with personal data sealed
+//! - `disclosure`: what of an event everybody may read
 //! - `tickets`: loading and saving
 
 mod analysis;
 mod delivery;
-mod personal;
+mod disclosure;
 mod submission;
 mod tickets;
 mod timeline;
+mod work;
 
 use anyhow::{Context as _, bail};
 use event_store::PersonalKeys;
@@ -21,7 +22,10 @@ use service_host::clock;
 use sqlx::PgConnection;
 use subscription::Projection;
 
+use crate::read_model::status;
 use tickets::Touched;
+
+pub(crate) use disclosure::SealedMembers;
 
 /// Name of the stage: its checkpoint, its durable consumer and its leadership lock.
 pub const STAGE: &str = "projector-tickets";
@@ -54,11 +58,19 @@ impl Tickets {
         // A ticket handed in by an event this build does not know has a timeline only.
         let Some(ticket) = tickets.unseen(event) else { return Ok(()) };
         match fact {
-            None | Some(TicketEvent::Submitted(_)) => {}
+            None
+            | Some(
+                TicketEvent::Submitted(_) | TicketEvent::Commented(_) | TicketEvent::ResolutionConfirmed(_),
+            ) => {}
             Some(TicketEvent::Analyzed(data)) => analysis::analyzed(keys, ticket, event, data).await?,
             Some(TicketEvent::AnalysisFailed(_)) => analysis::failed(ticket),
             Some(TicketEvent::CrmRecordCreated(data)) => delivery::record_created(ticket, event, data),
             Some(TicketEvent::CrmDeliveryParked(data)) => delivery::parked(ticket, data),
+            Some(TicketEvent::Assigned(data)) => work::assigned(ticket, data),
+            Some(TicketEvent::Resolved(_)) => work::moved_to(ticket, status::RESOLVED),
+            Some(TicketEvent::Reopened(_)) => work::moved_to(ticket, status::OPEN),
+            Some(TicketEvent::Closed(_)) => work::moved_to(ticket, status::CLOSED),
+            Some(TicketEvent::AnalysisCorrected(data)) => work::corrected(ticket, data),
         }
         ticket.position = event.position.0;
         ticket.version = event.version.0;

@@ -3,8 +3,10 @@
 use event_store::PersonalKeys;
 use schemas::{Envelope, event::TicketSubmitted};
 
-use super::personal::open;
-use crate::read_model::{Ticket, crm_status};
+use crate::{
+    personal::open,
+    read_model::{Ticket, crm_status, status},
+};
 
 /// The ticket as it was handed in.
 pub(super) async fn submitted(
@@ -16,13 +18,13 @@ pub(super) async fn submitted(
         id: event.subject.to_string(),
         number: event.position.0,
         requester_id: data.requester.id.to_string(),
-        name: open(keys, event, "name", &data.requester.name).await?,
-        email: open(keys, event, "email", &data.requester.email).await?,
-        description: open(keys, event, "description", &data.description).await?,
+        name: open(keys, event.id, "name", &data.requester.name).await?,
+        email: open(keys, event.id, "email", &data.requester.email).await?,
+        description: open(keys, event.id, "description", &data.description).await?,
         summary: None,
         entities: None,
         request_type: data.request_type.clone(),
-        status: "open".to_owned(),
+        status: status::OPEN.to_owned(),
         category: None,
         priority: None,
         sentiment: None,
@@ -42,5 +44,7 @@ pub(super) async fn submitted(
         // Nothing is seen yet: the fold notes this event like any other.
         position: 0,
         version: 0,
+        assignee: None,
+        corrections: None,
     })
 }

@@ -46,12 +46,12 @@ impl Touched {
              on conflict (id) do update set
                  (status, category, priority, sentiment, kind, route, urgency, summary, entities, analysis,
                   needs_review, degraded, crm_system, crm_record_id, crm_status, analyzed_at, crm_delivered_at,
-                  updated_at, position, version) =
+                  updated_at, position, version, assignee, corrections) =
                  (excluded.status, excluded.category, excluded.priority, excluded.sentiment, excluded.kind,
                   excluded.route, excluded.urgency, excluded.summary, excluded.entities, excluded.analysis,
                   excluded.needs_review, excluded.degraded, excluded.crm_system, excluded.crm_record_id,
                   excluded.crm_status, excluded.analyzed_at, excluded.crm_delivered_at, excluded.updated_at,
-                  excluded.position, excluded.version)",
+                  excluded.position, excluded.version, excluded.assignee, excluded.corrections)",
             Json(&tickets) as _,
         );
         timed("upsert", "tickets", query.execute(connection)).await?;

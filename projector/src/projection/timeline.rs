@@ -1,15 +1,13 @@
-//! What happened, without personal data: every event gets an entry, known or not.
+//! What happened, with personal data sealed: every event gets an entry, known or not.
 
 use chrono::{DateTime, Utc};
 use schemas::{Envelope, TicketEvent};
 use serde::Serialize;
-use serde_json::{
-    json,
-    value::{RawValue, to_raw_value},
-};
+use serde_json::value::RawValue;
 use sqlx::{PgConnection, types::Json};
 use uuid::Uuid;
 
+use super::disclosure::{SealedMembers, impersonal, sealed};
 use crate::queries::timed;
 
 /// A row of `projector.timeline`, its fields named as the columns.
@@ -25,6 +23,7 @@ pub(super) struct Entry {
     traceparent: Option<String>,
     /// Text, not a parsed value: parsing would turn 0.93 into 0.9300000071525574.
     details: Option<Box<RawValue>>,
+    sealed: Option<Json<SealedMembers>>,
 }
 
 impl Entry {
@@ -39,20 +38,8 @@ impl Entry {
             actor: event.metadata.actor.clone(),
             traceparent: event.metadata.traceparent.clone(),
             details: fact.map(impersonal).transpose()?,
+            sealed: fact.and_then(sealed),
         })
-    }
-}
-
-/// The event's data without its personal members. Of an unknown type nobody can say which those are.
-fn impersonal(fact: &TicketEvent) -> serde_json::Result<Box<RawValue>> {
-    match fact {
-        TicketEvent::Submitted(data) => {
-            to_raw_value(&json!({ "requestType": data.request_type, "attachments": data.attachments }))
-        }
-        TicketEvent::Analyzed(data) => to_raw_value(&data.as_ref().clone().with_personal((), ())),
-        TicketEvent::AnalysisFailed(_)
-        | TicketEvent::CrmRecordCreated(_)
-        | TicketEvent::CrmDeliveryParked(_) => fact.to_data(),
     }
 }
 
@@ -60,8 +47,8 @@ fn impersonal(fact: &TicketEvent) -> serde_json::Result<Box<RawValue>> {
 pub(super) async fn add(connection: &mut PgConnection, entries: &[Entry]) -> anyhow::Result<()> {
     let query = sqlx::query!(
         "insert into projector.timeline
-             (ticket_id, version, position, event_id, type, recorded_at, actor, traceparent, details)
-         select ticket_id, version, position, event_id, type, recorded_at, actor, traceparent, details
+             (ticket_id, version, position, event_id, type, recorded_at, actor, traceparent, details, sealed)
+         select ticket_id, version, position, event_id, type, recorded_at, actor, traceparent, details, sealed
          from jsonb_populate_recordset(null::projector.timeline, $1)
          on conflict do nothing",
         Json(entries) as _,

@@ -12,12 +12,30 @@ pub mod timeline;
 
 use std::time::Instant;
 
+use event_store::{StoreError, error::is_transient, personal_keys::KeyError};
 use metrics::histogram;
 
-/// The read model could not be asked.
+/// A question could not be answered.
 #[derive(Debug, thiserror::Error)]
-#[error("the read model could not be asked")]
-pub struct QueryError(#[from] pub sqlx::Error);
+pub enum QueryError {
+    /// The read model did not answer.
+    #[error("the read model could not be asked")]
+    Database(#[from] sqlx::Error),
+    /// Personal data could not be opened, though its requester was not erased.
+    #[error("personal data could not be opened")]
+    Keys(#[from] KeyError),
+}
+
+impl QueryError {
+    /// Whether asking again later can help.
+    #[must_use]
+    pub fn may_pass(&self) -> bool {
+        match self {
+            Self::Database(error) => is_transient(error),
+            Self::Keys(error) => matches!(error, KeyError::Store(StoreError::Unavailable(_))),
+        }
+    }
+}
 
 /// Runs a query and records how long it took.
 pub(crate) async fn timed<T>(

@@ -7,12 +7,12 @@ use serde::Deserialize;
 use sqlx::PgPool;
 
 use super::{QueryError, timed};
-use crate::read_model::{Ticket, priority_text, select_tickets, sentiment_text};
+use crate::read_model::{Ticket, select_tickets};
 
 /// Which tickets to list; a filter that is not set lets all pass.
 #[derive(Clone, Debug, Default)]
 pub struct Filter {
-    /// Where it stands: `open` …
+    /// Where it stands: `open`, `resolved` or `closed`.
     pub status: Option<String>,
     /// A label of the analysis.
     pub category: Option<String>,
@@ -24,6 +24,8 @@ pub struct Filter {
     pub request_type: Option<String>,
     /// The support channel to use.
     pub route: Option<String>,
+    /// Who takes care of it.
+    pub assignee: Option<String>,
     /// Created at or after.
     pub from: Option<DateTime<Utc>>,
     /// Created before.
@@ -72,17 +74,19 @@ pub async fn page(pool: &PgPool, filter: &Filter, window: Window) -> Result<Vec<
                    and ($8::timestamptz is null or created_at >= $8)
                    and ($9::timestamptz is null or created_at < $9)
                    and ($10::boolean is null or needs_review = $10)
-                   and number " $beyond " $1 order by number " $direction " limit $11",
+                   and ($11::text is null or assignee = $11)
+                   and number " $beyond " $1 order by number " $direction " limit $12",
                 window.after.unwrap_or($start),
                 filter.status.as_deref(),
                 filter.category.as_deref(),
-                filter.priority.map(priority_text),
-                filter.sentiment.map(sentiment_text),
+                filter.priority.map(Priority::name),
+                filter.sentiment.map(Sentiment::name),
                 filter.request_type.as_deref(),
                 filter.route.as_deref(),
                 filter.from,
                 filter.to,
                 filter.needs_review,
+                filter.assignee.as_deref(),
                 window.limit,
             )
             .fetch_all(pool)

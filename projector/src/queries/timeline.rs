@@ -3,10 +3,11 @@
 use chrono::{DateTime, Utc};
 use serde::Serialize;
 use serde_json::Value;
-use sqlx::PgPool;
+use sqlx::{PgPool, types::Json};
 use uuid::Uuid;
 
 use super::{QueryError, ticket::TicketKey, timed};
+use crate::projection::SealedMembers;
 
 /// An event of a ticket, without personal data.
 #[derive(Clone, Debug, Serialize)]
@@ -30,6 +31,9 @@ pub struct Entry {
     pub traceparent: Option<String>,
     /// Its data without personal members; null for a type this build does not know.
     pub details: Option<Value>,
+    /// Its personal members, for whoever has the keys.
+    #[serde(skip)]
+    pub(crate) sealed: Option<Json<SealedMembers>>,
 }
 
 /// Every event of the ticket in order; empty where there is no such ticket.
@@ -40,10 +44,11 @@ pub async fn timeline(pool: &PgPool, key: TicketKey) -> Result<Vec<Entry>, Query
     let (id, number) = key.columns();
     let query = sqlx::query_as!(
         Entry,
-        "select event_id, type, version, position, recorded_at, projected_at, actor, traceparent, details
-         from projector.timeline
-         where ticket_id = coalesce($1, (select id from projector.tickets where number = $2))
-         order by version",
+        r#"select event_id, type, version, position, recorded_at, projected_at, actor, traceparent, details,
+                  sealed as "sealed: _"
+           from projector.timeline
+           where ticket_id = coalesce($1, (select id from projector.tickets where number = $2))
+           order by version"#,
         id,
         number,
     );

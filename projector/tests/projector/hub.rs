@@ -69,9 +69,13 @@ impl Hub {
         }
         sqlx::raw_sql("update subscription.checkpoints set position = 0").execute(self.pool()).await.unwrap();
         self.progress = Progress::new(projection::STAGE);
-        // Another process has other caches: keys that were destroyed stay destroyed.
-        self.keys = PersonalKeys::open(self.pool().clone(), SecretKey::from_bytes([9; 32])).await.unwrap();
+        self.forget_keys().await;
         self.start_projection();
+    }
+
+    /// Another process has other caches: keys that were destroyed stay destroyed.
+    pub(crate) async fn forget_keys(&mut self) {
+        self.keys = PersonalKeys::open(self.pool().clone(), SecretKey::from_bytes([9; 32])).await.unwrap();
     }
 
     pub(crate) fn pool(&self) -> &PgPool {
@@ -82,7 +86,7 @@ impl Hub {
     pub(crate) fn router(&self) -> Router {
         let metrics = PrometheusBuilder::new().build_recorder().handle();
         let health = projector::health(metrics, &self.store, &self.progress);
-        let state = http::AppState::new(self.pool().clone(), self.progress.clone());
+        let state = http::AppState::new(self.pool().clone(), self.keys.clone(), self.progress.clone());
         service_host::http::dress(http::router(state, health), &self.settings.cors)
     }
 

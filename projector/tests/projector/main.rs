@@ -3,6 +3,7 @@
 #![expect(clippy::unwrap_used, reason = "a panic is how a test fails")]
 
 mod asking;
+mod deeds;
 mod events;
 mod hub;
 
@@ -12,3 +13,4 @@ mod list;
 mod projection;
 mod statistics;
 mod ticket;
+mod work;

@@ -1,26 +1,28 @@
 //! Personal data in clear text, as long as there is a key.
 
-use anyhow::Context as _;
 use event_store::{PersonalKeys, personal_keys::KeyError};
-use schemas::{Envelope, Sealed};
+use schemas::{EventId, Sealed};
 use serde::de::DeserializeOwned;
 
 /// What was sealed as `field` of `event`; nothing once the requester was erased.
-pub(super) async fn open<T: DeserializeOwned>(
+///
+/// # Errors
+/// As [`KeyError`], where the keys cannot be asked.
+pub async fn open<T: DeserializeOwned>(
     keys: &PersonalKeys,
-    event: &Envelope,
-    field: &'static str,
+    event: EventId,
+    field: &str,
     sealed: &Sealed<T>,
-) -> anyhow::Result<Option<T>> {
-    match keys.open_sealed(sealed, event.id, field).await {
+) -> Result<Option<T>, KeyError> {
+    match keys.open_sealed(sealed, event, field).await {
         Ok(clear) => Ok(Some(clear)),
         Err(KeyError::Erased(_)) => Ok(None),
         // An erased requester who came back has a new key, which does not open what was sealed before. That must not
         // stop every other ticket.
         Err(KeyError::CannotOpen(_)) => {
-            tracing::warn!(position = %event.position, field, "the requester's key does not open this");
+            tracing::warn!(event.id = %event, field, "the requester's key does not open this");
             Ok(None)
         }
-        Err(error) => Err(error).with_context(|| format!("opening {field}")),
+        Err(error) => Err(error),
     }
 }

@@ -1,0 +1,41 @@
+//! Which event a command leads to. A command whose effect is already there leads to none, so repeating work is
+//! harmless.
+//!
+//! - here: the submission, and which rule answers what
+//! - `records`: what the services report
+//! - `work`: what people do
+//! - `correction`: what people correct
+
+mod correction;
+mod records;
+mod work;
+
+use schemas::TicketEvent;
+
+use crate::{command::Command, rejection::Rejection, state::Ticket};
+
+/// The event of a command, none where nothing is left to do, or the rule the command breaks.
+type Outcome = Result<Option<TicketEvent>, Rejection>;
+
+/// The event of `command` on `ticket`; none where nothing is left to do.
+///
+/// # Errors
+/// The rule that the command breaks.
+pub fn decide(ticket: &Ticket, command: Command) -> Result<Option<TicketEvent>, Rejection> {
+    match command {
+        Command::Submit(_) if ticket.submitted => Err(Rejection::AlreadySubmitted),
+        Command::Submit(submission) => Ok(Some(TicketEvent::Submitted(submission))),
+        _ if !ticket.submitted => Err(Rejection::NotSubmitted),
+        Command::RecordAnalysis(answer) => records::analysis(ticket, answer),
+        Command::RecordAnalysisFailure(failure) => Ok(records::analysis_failure(ticket, failure)),
+        Command::RecordCrmRecord(record) => records::crm_record(ticket, record),
+        Command::RecordCrmParked(parked) => Ok(records::crm_parked(ticket, parked)),
+        Command::Comment(comment) => work::comment(ticket, comment),
+        Command::Assign(assignment) => work::assign(ticket, assignment),
+        Command::Resolve(resolution) => work::resolve(ticket, resolution),
+        Command::Reopen(reopening) => work::reopen(ticket, reopening),
+        Command::Close => Ok(work::close(ticket)),
+        Command::ConfirmResolution(confirmation) => work::confirm(ticket, confirmation),
+        Command::CorrectAnalysis(correction) => correction::correct(ticket, correction),
+    }
+}

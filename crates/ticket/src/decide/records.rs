@@ -1,0 +1,57 @@
+//! What the services report.
+
+use schemas::{
+    TicketEvent,
+    event::{AnalysisFailed, CrmDeliveryParked, CrmRecordCreated, TicketAnalyzed},
+};
+
+use super::Outcome;
+use crate::{
+    labels::URGENCIES,
+    rejection::Rejection,
+    state::{Analyzed, Ticket},
+};
+
+/// An answer counts once per model; a full answer replaces a degraded one, never the other way round.
+pub(super) fn analysis(ticket: &Ticket, answer: Box<TicketAnalyzed>) -> Outcome {
+    check_ranges(&answer)?;
+    let adds_nothing = |known: &Analyzed| answer.degraded || (!known.degraded && known.model == answer.model);
+    let repeated = ticket.analysis.as_ref().is_some_and(adds_nothing);
+    Ok((!repeated).then_some(TicketEvent::Analyzed(answer)))
+}
+
+fn check_ranges(answer: &TicketAnalyzed) -> Result<(), Rejection> {
+    let probabilities = [
+        ("category", answer.category.confidence),
+        ("priority", answer.priority.confidence),
+        ("kind", answer.kind.confidence),
+        ("sentiment", answer.sentiment.confidence),
+        ("route", answer.route.confidence),
+    ];
+    if let Some((field, _)) = probabilities.into_iter().find(|(_, p)| !(0.0..=1.0).contains(p)) {
+        return Err(Rejection::ImpossibleAnalysis(field));
+    }
+    if !URGENCIES.contains(&answer.urgency) {
+        return Err(Rejection::ImpossibleAnalysis("urgency"));
+    }
+    Ok(())
+}
+
+/// A failure after an answer is no news.
+pub(super) fn analysis_failure(ticket: &Ticket, failure: AnalysisFailed) -> Option<TicketEvent> {
+    ticket.analysis.is_none().then_some(TicketEvent::AnalysisFailed(failure))
+}
+
+/// A ticket has one record, whatever becomes of it later.
+pub(super) fn crm_record(ticket: &Ticket, record: CrmRecordCreated) -> Outcome {
+    match &ticket.crm_record {
+        None => Ok(Some(TicketEvent::CrmRecordCreated(record))),
+        Some(known) if *known == record.record_id => Ok(None),
+        Some(known) => Err(Rejection::OtherCrmRecord(known.clone())),
+    }
+}
+
+/// Parking a delivered ticket is no news.
+pub(super) fn crm_parked(ticket: &Ticket, parked: CrmDeliveryParked) -> Option<TicketEvent> {
+    ticket.crm_record.is_none().then_some(TicketEvent::CrmDeliveryParked(parked))
+}

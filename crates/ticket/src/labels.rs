@@ -1,0 +1,48 @@
+//! The closed sets of labels. An answer or a correction outside of them is an error, never a new label.
+//! What they mean: `docs/LABELS.md`.
+
+use schemas::{
+    analysis::{Priority, Sentiment},
+    work::{Decided, Decision},
+};
+
+/// The categories of the default taxonomy, which are also the request types of the form.
+pub const CATEGORIES: [&str; 5] = ["Network", "Security", "Cloud", "Hardware", "General"];
+
+/// What a writer can want.
+pub const KINDS: [&str; 6] = ["approval", "revision", "urgent", "technical", "question", "general"];
+
+/// The support channels.
+pub const ROUTES: [&str; 4] = ["video-call", "co-browse", "ai-chatbot", "live-chat"];
+
+/// The levels of urgency, from whenever to this minute.
+pub const URGENCIES: std::ops::RangeInclusive<u8> = 1..=10;
+
+/// Whether `decided` is a possible outcome of `decision`.
+#[must_use]
+pub fn allow(decision: Decision, decided: &Decided) -> bool {
+    match decided {
+        Decided::Level(level) => decision == Decision::Urgency && URGENCIES.contains(level),
+        Decided::Label(label) => of(decision).contains(&label.as_str()),
+    }
+}
+
+/// What `decision` can end in, in words.
+#[must_use]
+pub fn in_words(decision: Decision) -> String {
+    match decision {
+        Decision::Urgency => format!("a number from {} to {}", URGENCIES.start(), URGENCIES.end()),
+        _ => format!("one of {}", of(decision).join(", ")),
+    }
+}
+
+fn of(decision: Decision) -> Vec<&'static str> {
+    match decision {
+        Decision::Category => CATEGORIES.to_vec(),
+        Decision::Priority => Priority::ALL.map(Priority::name).to_vec(),
+        Decision::Kind => KINDS.to_vec(),
+        Decision::Sentiment => Sentiment::ALL.map(Sentiment::name).to_vec(),
+        Decision::Urgency => vec![],
+        Decision::Route => ROUTES.to_vec(),
+    }
+}

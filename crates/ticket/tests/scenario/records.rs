@@ -1,0 +1,97 @@
+//! What the services report.
+
+use schemas::{
+    TicketEvent,
+    event::{AnalysisFailed, CrmDeliveryParked},
+};
+use ticket::{Command, Rejection};
+
+use crate::{
+    given::given,
+    samples::{analysis, analyzed, degraded, record, submission, submitted},
+};
+
+#[test]
+fn a_ticket_starts_with_its_submission() {
+    given(&[]).when(Command::Submit(submission())).then(&submitted());
+}
+
+#[test]
+fn a_ticket_is_submitted_once() {
+    given(&[submitted()]).when(Command::Submit(submission())).then_refused(&Rejection::AlreadySubmitted);
+}
+
+#[test]
+fn nothing_happens_to_a_ticket_that_was_never_submitted() {
+    given(&[]).when(Command::RecordAnalysis(analysis("a"))).then_refused(&Rejection::NotSubmitted);
+    given(&[]).when(Command::RecordCrmRecord(record("1"))).then_refused(&Rejection::NotSubmitted);
+}
+
+#[test]
+fn an_answer_is_recorded() {
+    given(&[submitted()]).when(Command::RecordAnalysis(analysis("a"))).then(&analyzed("a"));
+}
+
+#[test]
+fn the_same_model_answers_once() {
+    given(&[submitted(), analyzed("a")]).when(Command::RecordAnalysis(analysis("a"))).then_nothing_happens();
+}
+
+#[test]
+fn another_model_may_answer_again() {
+    given(&[submitted(), analyzed("a")]).when(Command::RecordAnalysis(analysis("b"))).then(&analyzed("b"));
+}
+
+#[test]
+fn the_model_replaces_the_rules_but_not_the_other_way_round() {
+    let by_rules = TicketEvent::Analyzed(degraded());
+    given(&[submitted(), by_rules]).when(Command::RecordAnalysis(analysis("a"))).then(&analyzed("a"));
+    given(&[submitted(), analyzed("a")]).when(Command::RecordAnalysis(degraded())).then_nothing_happens();
+}
+
+#[test]
+fn an_impossible_answer_is_refused() {
+    let mut answer = analysis("a");
+    answer.priority.confidence = 1.5;
+    given(&[submitted()])
+        .when(Command::RecordAnalysis(answer))
+        .then_refused(&Rejection::ImpossibleAnalysis("priority"));
+    let mut answer = analysis("a");
+    answer.urgency = 0;
+    given(&[submitted()])
+        .when(Command::RecordAnalysis(answer))
+        .then_refused(&Rejection::ImpossibleAnalysis("urgency"));
+    let mut answer = analysis("a");
+    answer.route.confidence = f32::NAN;
+    given(&[submitted()])
+        .when(Command::RecordAnalysis(answer))
+        .then_refused(&Rejection::ImpossibleAnalysis("route"));
+}
+
+#[test]
+fn a_failure_after_an_answer_is_no_news() {
+    let failure = AnalysisFailed { reason: "crash".into(), attempts: 5 };
+    given(&[submitted()])
+        .when(Command::RecordAnalysisFailure(failure.clone()))
+        .then(&TicketEvent::AnalysisFailed(failure.clone()));
+    given(&[submitted(), analyzed("a")]).when(Command::RecordAnalysisFailure(failure)).then_nothing_happens();
+}
+
+#[test]
+fn a_ticket_has_one_crm_record() {
+    let created = TicketEvent::CrmRecordCreated(record("1"));
+    given(&[submitted()]).when(Command::RecordCrmRecord(record("1"))).then(&created);
+    given(&[submitted(), created])
+        .when(Command::RecordCrmRecord(record("2")))
+        .then_refused(&Rejection::OtherCrmRecord("1".into()));
+}
+
+#[test]
+fn parking_a_delivered_ticket_is_no_news() {
+    let parked = CrmDeliveryParked { system: "zoho".into(), reason: "3001".into(), attempts: 1 };
+    let created = TicketEvent::CrmRecordCreated(record("1"));
+    given(&[submitted()])
+        .when(Command::RecordCrmParked(parked.clone()))
+        .then(&TicketEvent::CrmDeliveryParked(parked.clone()));
+    given(&[submitted(), created]).when(Command::RecordCrmParked(parked)).then_nothing_happens();
+}
