@@ -5,6 +5,8 @@
 //! - [`http`]: routes and what handlers share
 //! - [`http::tickets`]: `POST /api/tickets`
 //! - [`intake`]: from a valid submission to `TicketSubmitted` in the log
+//! - [`http::commands`]: `POST /api/tickets/{id}/…`
+//! - [`desk`]: from what a person asks of a ticket to its event in the log
 //! - [`audio`]: what an attached recording must be
 //! - [`analysis_wait`]: answering with the analysis when a client asks to wait for it
 //! - [`trace`]: one trace id from the request to the CRM record
@@ -12,6 +14,7 @@
 
 pub mod analysis_wait;
 pub mod audio;
+pub mod desk;
 pub mod http;
 pub mod intake;
 pub mod relay;

@@ -13,19 +13,16 @@ use event_store::{AppendError, Appended};
 use schemas::{Position, TicketId, Version, analysis::AnalysisAnswer};
 use serde::{Deserialize, Serialize};
 use service_host::{Problem, json::JsonBody};
-use ticket::submission::{Submission, Violation};
+use ticket::submission::Submission;
 
-use super::AppState;
+use super::{AppState, IDEMPOTENCY_REPLAYED, broken, headers::idempotency_key, invalid, key_reused};
 use crate::{
     analysis_wait, audio,
     intake::{self, IntakeError, Recording},
     trace,
 };
 
-const IDEMPOTENCY_KEY: HeaderName = HeaderName::from_static("idempotency-key");
 const PREFER: HeaderName = HeaderName::from_static("prefer");
-/// Characters of an idempotency key at most.
-const KEY_CHARS: usize = 255;
 /// The longest wait for an analysis that is granted.
 const LONGEST_WAIT: Duration = Duration::from_secs(30);
 
@@ -103,19 +100,6 @@ fn parse(state: &AppState, body: &SubmitBody) -> Result<(Submission, Option<Reco
     }
 }
 
-fn invalid(violations: impl Iterator<Item = Violation>) -> Problem {
-    violations.fold(Problem::bad_request("Validation failed"), |problem, violation| {
-        problem.with_detail(violation.field, violation.problem)
-    })
-}
-
-fn idempotency_key(headers: &HeaderMap) -> Result<Option<&str>, Problem> {
-    let Some(value) = headers.get(IDEMPOTENCY_KEY) else { return Ok(None) };
-    let key = value.to_str().ok().filter(|key| (1..=KEY_CHARS).contains(&key.len()));
-    key.map(Some)
-        .ok_or_else(|| Problem::bad_request("Idempotency-Key must have 1 to 255 printable ASCII characters"))
-}
-
 /// The answer to a ticket that was taken in.
 #[derive(Serialize)]
 #[serde(rename_all = "camelCase")]
@@ -175,7 +159,7 @@ fn answer(
     headers.extend(location.map(|location| (header::LOCATION, location)));
     headers.extend(preference.applied());
     if accepted.replayed {
-        headers.insert("idempotency-replayed", HeaderValue::from_static("true"));
+        headers.extend([IDEMPOTENCY_REPLAYED]);
     }
     response
 }
@@ -219,10 +203,7 @@ impl Preference {
 impl From<IntakeError> for Problem {
     fn from(error: IntakeError) -> Self {
         match &error {
-            IntakeError::Append(AppendError::KeyReused) => Self::new(
-                StatusCode::UNPROCESSABLE_ENTITY,
-                "this Idempotency-Key was used for a different request; use a new key",
-            ),
+            IntakeError::Append(AppendError::KeyReused) => key_reused(),
             IntakeError::Append(AppendError::Unavailable(_))
             | IntakeError::Keys(event_store::personal_keys::KeyError::Store(_)) => {
                 tracing::warn!(cause = format!("{:#}", anyhow::Error::from(error)), "intake is unavailable");
@@ -237,10 +218,6 @@ impl From<IntakeError> for Problem {
             }
         }
     }
-}
-
-fn broken() -> Problem {
-    Problem::new(StatusCode::INTERNAL_SERVER_ERROR, "something went wrong on our side")
 }
 
 #[cfg(test)]

@@ -5,7 +5,7 @@ use axum::{
     http::{HeaderValue, StatusCode, header},
     response::{IntoResponse, Response},
 };
-use serde_json::json;
+use serde_json::{Value, json};
 
 /// An error as a client sees it. Never holds a source, a stack or a value the client did not send.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -13,13 +13,14 @@ pub struct Problem {
     status: StatusCode,
     detail: String,
     details: Vec<(String, String)>,
+    members: Vec<(&'static str, Value)>,
     retry_after: Option<u32>,
 }
 
 impl Problem {
     /// A problem with its explanation.
     pub fn new(status: StatusCode, detail: impl Into<String>) -> Self {
-        Self { status, detail: detail.into(), details: vec![], retry_after: None }
+        Self { status, detail: detail.into(), details: vec![], members: vec![], retry_after: None }
     }
 
     /// 400: the request cannot be understood.
@@ -44,6 +45,13 @@ impl Problem {
         self
     }
 
+    /// Adds a member that a program can act on (RFC 9457, section 3.2).
+    #[must_use]
+    pub fn with_member(mut self, name: &'static str, value: impl Into<Value>) -> Self {
+        self.members.push((name, value.into()));
+        self
+    }
+
     /// Tells the client when to try again.
     #[must_use]
     pub const fn retry_after(mut self, seconds: u32) -> Self {
@@ -59,7 +67,7 @@ impl IntoResponse for Problem {
             .iter()
             .map(|(field, problem)| json!({ "field": field, "message": problem }))
             .collect();
-        let body = json!({
+        let mut body = json!({
             "type": "about:blank",
             "title": self.status.canonical_reason().unwrap_or("Error"),
             "status": self.status.as_u16(),
@@ -68,6 +76,9 @@ impl IntoResponse for Problem {
             "error": self.detail,
             "details": details,
         });
+        for (name, value) in self.members {
+            body[name] = value;
+        }
         let mut response = (self.status, body.to_string()).into_response();
         let headers = response.headers_mut();
         headers.insert(header::CONTENT_TYPE, HeaderValue::from_static("application/problem+json"));

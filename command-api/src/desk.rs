@@ -1,0 +1,158 @@
+//! From what a person asks of a ticket to its event in the log. What the person writes is sealed on the way, under the
+//! key of the ticket's requester.
+
+use event_store::{
+    EventStore, HandleError, Handled, Idempotency, PersonalKeys, Stamp, StoreError, personal_keys::KeyError,
+};
+use schemas::{
+    Envelope, EventId, Position, RequesterId, Sealed, TicketEvent, TicketId, Version,
+    envelope::Metadata,
+    event::{ResolutionConfirmed, TicketAssigned, TicketCommented, TicketReopened, TicketResolved},
+};
+use ticket::{Command, Order, Rejection, Ticket, command::Correction, decide, evolve, order::Text};
+use uuid::Uuid;
+
+/// Who acts as long as there is no access control.
+const ACTOR: &str = "anonymous";
+
+/// An order with what came around it.
+#[derive(Debug)]
+pub struct Request {
+    /// What is asked for.
+    pub order: Order,
+    /// The version the ticket must be at.
+    pub required: Option<Version>,
+    /// Set where the client may ask twice.
+    pub idempotency: Option<Idempotency>,
+    /// W3C trace context of the request.
+    pub traceparent: String,
+}
+
+/// A ticket there is, as far as its submission tells.
+#[derive(Debug)]
+pub struct Known {
+    /// Its id.
+    pub id: TicketId,
+    story: EventId,
+    requester: RequesterId,
+}
+
+/// Why an order was not carried out.
+#[derive(Debug, thiserror::Error)]
+pub enum OrderError {
+    /// The name is nobody's.
+    #[error("there is no such ticket")]
+    NoSuchTicket,
+    /// The ticket's first event cannot be read.
+    #[error(transparent)]
+    Find(#[from] StoreError),
+    /// The requester's key could not be had.
+    #[error(transparent)]
+    Keys(#[from] KeyError),
+    /// A rule is broken, the ticket is at another version, or the log did not take it.
+    #[error(transparent)]
+    Handle(#[from] HandleError<Rejection>),
+}
+
+impl OrderError {
+    /// Whether the same order can go through later.
+    #[must_use]
+    pub const fn may_pass(&self) -> bool {
+        matches!(
+            self,
+            Self::Find(StoreError::Unavailable(_))
+                | Self::Keys(KeyError::Store(StoreError::Unavailable(_)))
+                | Self::Handle(
+                    HandleError::Load(StoreError::Unavailable(_))
+                        | HandleError::Append(event_store::AppendError::Unavailable(_))
+                )
+        )
+    }
+}
+
+/// The ticket of this name: its id, or its number, which is the position of its first event.
+///
+/// # Errors
+/// [`OrderError::NoSuchTicket`], or [`OrderError::Find`].
+pub async fn find(store: &EventStore, name: &str) -> Result<Known, OrderError> {
+    let first = match (name.parse(), name.parse()) {
+        (Ok(id), _) => store.read_first(id).await?,
+        (_, Ok(number)) => store.read_positions(&[Position(number)]).await?.pop(),
+        _ => None,
+    };
+    Known::by(first.as_ref().ok_or(OrderError::NoSuchTicket)?)
+}
+
+impl Known {
+    fn by(first: &Envelope) -> Result<Self, OrderError> {
+        match first.event() {
+            Ok(TicketEvent::Submitted(submitted)) => {
+                Ok(Self { id: first.subject, story: first.id, requester: submitted.requester.id })
+            }
+            // The number of another event, or a submission this build cannot read.
+            Ok(_) | Err(schemas::event::DecodeError::UnknownType(_)) => Err(OrderError::NoSuchTicket),
+            Err(schemas::event::DecodeError::Malformed { .. }) => {
+                Err(StoreError::Damaged { position: first.position, what: "data" }.into())
+            }
+        }
+    }
+}
+
+/// Seals, decides and appends; when it returns, the event is durable.
+///
+/// # Errors
+/// As [`OrderError`].
+pub async fn carry_out(
+    store: &EventStore,
+    keys: &PersonalKeys,
+    ticket: &Known,
+    request: Request,
+) -> Result<Handled<Ticket>, OrderError> {
+    let id = EventId::new(Uuid::now_v7());
+    let sealing = Sealing { keys, requester: &ticket.requester, id };
+    let command = sealing.command(request.order).await?;
+    let metadata = Metadata {
+        correlationid: ticket.story,
+        causationid: None,
+        traceparent: Some(request.traceparent),
+        actor: ACTOR.to_owned(),
+    };
+    let stamp = Stamp { id, metadata, required: request.required, idempotency: request.idempotency };
+    Ok(store.handle(ticket.id, stamp, evolve, |state| decide(state, command.clone())).await?)
+}
+
+/// For whom, and into which event.
+struct Sealing<'a> {
+    keys: &'a PersonalKeys,
+    requester: &'a RequesterId,
+    id: EventId,
+}
+
+impl Sealing<'_> {
+    async fn command(&self, order: Order) -> Result<Command, KeyError> {
+        Ok(match order {
+            Order::Comment(text) => {
+                Command::Comment(TicketCommented { text: self.seal("text", text).await? })
+            }
+            Order::Assign(assignee) => Command::Assign(TicketAssigned { assignee: assignee.into_inner() }),
+            Order::Resolve(text) => {
+                Command::Resolve(TicketResolved { resolution: self.seal("resolution", text).await? })
+            }
+            Order::Reopen(text) => {
+                Command::Reopen(TicketReopened { reason: self.seal("reason", text).await? })
+            }
+            Order::Close => Command::Close,
+            Order::Confirm { score, signature } => {
+                Command::ConfirmResolution(ResolutionConfirmed { score: score.value(), signature })
+            }
+            Order::Correct { field, to, reason } => {
+                let reason = self.seal("reason", reason).await?;
+                Command::CorrectAnalysis(Correction { field, to, reason, by: ACTOR.to_owned() })
+            }
+        })
+    }
+
+    async fn seal(&self, field: &str, text: Text) -> Result<Sealed<String>, KeyError> {
+        self.keys.seal_for_known(self.requester, self.id, field, &text.into_inner()).await
+    }
+}
