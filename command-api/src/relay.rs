@@ -1,5 +1,5 @@
 //! From the log to the bus. The relay keeps no checkpoint: the last message in the stream says where the bus stands, so
-//! whatever the bus lost is published again. One process relays at a time; of two that believe they do, the stream's
+//! whatever the bus lost is published again, and messages of others are passed over. One process relays at a time; of two that believe they do, the stream's
 //! expected last sequence lets one through.
 
 use std::{convert::Infallible, time::Duration};
@@ -7,7 +7,7 @@ use std::{convert::Infallible, time::Duration};
 use event_bus::{Bus, BusError, publish::Tail};
 use event_store::{EventStore, StoreError};
 use futures::StreamExt as _;
-use schemas::Position;
+use schemas::{EventId, Position};
 use subscription::{Leadership, Progress};
 use tokio::time::{Instant, sleep};
 use tokio_util::sync::CancellationToken;
@@ -39,8 +39,27 @@ enum Failure {
     Store(#[from] StoreError),
     #[error("another process relays now")]
     Deposed,
-    #[error("the stream ends at position {stream}, beyond the log's {log}: it belongs to another log")]
-    Foreign { stream: Position, log: Position },
+    /// Publishing here would mix two logs; only an operator knows which of the two is in the wrong place.
+    #[error(
+        "the stream's last event, at position {0}, is not in this log: the stream belongs to another log, or this log \
+         was restored from a backup; `hubctl bus rebuild` refills the stream from this log"
+    )]
+    OtherLog(Position),
+}
+
+impl Failure {
+    /// Somebody else published, or the stream is damaged.
+    const fn is_fence(&self) -> bool {
+        matches!(self, Self::Bus(BusError::Fenced { .. }))
+    }
+
+    /// Before trying again.
+    const fn pause(&self) -> Duration {
+        match self {
+            Self::OtherLog(_) => COMPARE,
+            _ => PAUSE,
+        }
+    }
 }
 
 impl Relay {
@@ -61,28 +80,37 @@ impl Relay {
     /// # Errors
     /// Never: trouble is logged and tried again.
     pub async fn run(self, stop: CancellationToken) -> anyhow::Result<()> {
+        let mut began_at = None;
         while let Some(mut leadership) = Leadership::acquire(self.store.pool(), STAGE, &stop).await {
-            tokio::select! {
-                () = stop.cancelled() => {
-                    leadership.release().await;
-                    break;
-                }
-                Err(failure) = self.lead(&mut leadership) => {
-                    let cause = format!("{:#}", anyhow::Error::from(failure));
-                    tracing::warn!(cause, "the relay pauses");
-                }
-            }
+            let ended = stop.run_until_cancelled(self.lead(&mut leadership, &mut began_at)).await;
             leadership.release().await;
-            sleep(PAUSE).await;
+            let Some(Err(failure)) = ended else { break };
+            if !failure.is_fence() {
+                began_at = None;
+            }
+            let pause = failure.pause();
+            self.progress.halt(failure.to_string());
+            let cause = format!("{:#}", anyhow::Error::from(failure));
+            tracing::warn!(cause, "the relay pauses");
+            stop.run_until_cancelled(sleep(pause)).await;
         }
         Ok(())
     }
 
-    async fn lead(&self, leadership: &mut Leadership) -> Result<Infallible, Failure> {
-        self.bus.ensure_stream().await?;
+    /// `began_at` is where the stream stood when the last run began, if its fence ended that run.
+    async fn lead(
+        &self,
+        leadership: &mut Leadership,
+        began_at: &mut Option<Tail>,
+    ) -> Result<Infallible, Failure> {
         let mut hints = self.bus.appended_hints().await?;
         let mut appended = self.store.appended();
         let mut tail = self.find_tail().await?;
+        if began_at.replace(tail) == Some(tail) {
+            // Nobody else publishes, or it would have moved: what the stream says of itself and what it enforces differ,
+            // as they do after damage on disk.
+            tail = self.make_anew("the stream contradicts itself").await?;
+        }
         let mut compare_at = Instant::now() + COMPARE;
         loop {
             tail = self.publish_after(tail).await?;
@@ -95,24 +123,38 @@ impl Relay {
                 if !leadership.is_held().await {
                     return Err(Failure::Deposed);
                 }
-                self.bus.ensure_stream().await?;
                 tail = self.find_tail().await?;
                 compare_at = Instant::now() + COMPARE;
             }
         }
     }
 
+    /// Where the bus stands, after making it a bus of this log.
     async fn find_tail(&self) -> Result<Tail, Failure> {
-        let tail = self.bus.tail().await?;
-        let head = self.store.head().await?;
-        if tail.position > head {
-            return Err(Failure::Foreign { stream: tail.position, log: head });
+        self.bus.ensure_stream().await?;
+        let tail = match self.bus.tail().await {
+            Err(BusError::Foreign) => self.make_anew("somebody else fills the stream").await?,
+            tail => tail?,
+        };
+        if tail.id != self.id_at(tail.position).await? {
+            return Err(Failure::OtherLog(tail.position));
         }
         if tail.position < self.progress.position() {
             tracing::warn!(bus = %tail.position, published = %self.progress.position(), "the bus lost events; publishing them again");
         }
         self.progress.reset(tail.position);
         Ok(tail)
+    }
+
+    /// For a stream that repairing cannot save; the log fills it again.
+    async fn make_anew(&self, why: &'static str) -> Result<Tail, Failure> {
+        tracing::error!(why, "making the stream anew from the log");
+        self.bus.recreate_stream().await?;
+        Ok(self.bus.tail().await?)
+    }
+
+    async fn id_at(&self, position: Position) -> Result<Option<EventId>, Failure> {
+        Ok(self.store.read_positions(&[position]).await?.first().map(|event| event.id))
     }
 
     async fn publish_after(&self, mut tail: Tail) -> Result<Tail, Failure> {

@@ -13,7 +13,7 @@ use local_stack::testing::TestNats;
 use schemas::Position;
 use subscription::Progress;
 use support::{CommandSide, ticket};
-use tokio::task::JoinHandle;
+use tokio::{task::JoinHandle, time::sleep};
 use tokio_util::sync::CancellationToken;
 
 /// A relay running as its own "process"; dropping it is a crash.
@@ -44,7 +44,7 @@ async fn submit(side: &CommandSide, count: usize) {
 /// Everything on the bus, in its order.
 async fn on_the_bus(server: &TestNats, count: usize) -> Vec<i64> {
     let bus = Bus::connect(&server.url(), "reader").await.unwrap();
-    let mut consumer = bus.consumer("reader").await.unwrap();
+    let mut consumer = bus.consumer("reader", Position::START).await.unwrap();
     let mut positions = vec![];
     while positions.len() < count {
         for message in consumer.pull(Duration::from_secs(10)).await.unwrap() {
@@ -92,6 +92,55 @@ async fn a_bus_that_comes_late_gets_everything() {
     assert_eq!(on_the_bus(&server, 2).await, up_to(2));
 }
 
+/// Publishes on our subjects what is not an event.
+async fn babble(server: &TestNats, count: usize) {
+    let stranger = async_nats::jetstream::new(async_nats::connect(server.url()).await.unwrap());
+    for _ in 0..count {
+        stranger.publish("tickets.submitted.x", "hello".into()).await.unwrap().await.unwrap();
+    }
+}
+
+#[tokio::test]
+async fn messages_of_others_do_not_stop_the_relay() {
+    let (side, server) = (CommandSide::start().await, TestNats::start().await.unwrap());
+    submit(&side, 2).await;
+    let running = relay(&side, &server).await;
+    running.progress.reached(Position(2)).await;
+    babble(&server, 3).await;
+    submit(&side, 2).await;
+    running.progress.reached(Position(4)).await;
+    assert_eq!(on_the_bus(&server, 4).await, up_to(4));
+}
+
+#[tokio::test]
+async fn a_stream_buried_under_messages_of_others_is_made_anew() {
+    let (side, server) = (CommandSide::start().await, TestNats::start().await.unwrap());
+    submit(&side, 2).await;
+    relay(&side, &server).await.progress.reached(Position(2)).await;
+    babble(&server, 300).await;
+    submit(&side, 2).await;
+    relay(&side, &server).await.progress.reached(Position(4)).await;
+    assert_eq!(on_the_bus(&server, 4).await, up_to(4));
+}
+
+#[tokio::test]
+async fn the_stream_of_another_log_is_left_as_it_is() {
+    let server = TestNats::start().await.unwrap();
+    let first = CommandSide::start().await;
+    submit(&first, 2).await;
+    relay(&first, &server).await.progress.reached(Position(2)).await;
+    let second = CommandSide::start().await;
+    submit(&second, 3).await;
+    let running = relay(&second, &server).await;
+    while running.progress.problem().is_none() {
+        sleep(Duration::from_millis(10)).await;
+    }
+    assert!(running.progress.problem().unwrap().contains("another log"));
+    let bus = Bus::connect(&server.url(), "reader").await.unwrap();
+    let last = first.store.read_positions(&[Position(2)]).await.unwrap()[0].id;
+    assert_eq!(bus.tail().await.unwrap(), Tail { position: Position(2), id: Some(last), sequence: 2 });
+}
+
 #[tokio::test]
 async fn when_the_relay_dies_another_goes_on_without_doubles() {
     let (side, server) = (CommandSide::start().await, TestNats::start().await.unwrap());
@@ -104,5 +153,6 @@ async fn when_the_relay_dies_another_goes_on_without_doubles() {
     second.progress.reached(Position(6)).await;
     assert_eq!(on_the_bus(&server, 6).await, up_to(6));
     let bus = Bus::connect(&server.url(), "reader").await.unwrap();
-    assert_eq!(bus.tail().await.unwrap(), Tail { position: Position(6), sequence: 6 });
+    let tail = bus.tail().await.unwrap();
+    assert_eq!((tail.position, tail.sequence), (Position(6), 6));
 }

@@ -1,9 +1,8 @@
 //! What a message says beside its event, so that nobody has to parse the body to know where it stands.
 
 use async_nats::HeaderMap;
-use schemas::{Envelope, Position};
-
-use crate::BusError;
+use schemas::{Envelope, EventId, Position};
+use uuid::Uuid;
 
 /// Place in the total order.
 pub const POSITION: &str = "Hub-Position";
@@ -26,14 +25,15 @@ pub fn of(envelope: &Envelope, previous: Position, last_sequence: u64) -> Header
     headers
 }
 
-/// The position a message carries.
-///
-/// # Errors
-/// [`BusError::Foreign`] for a message that no relay published.
-pub fn position(headers: Option<&HeaderMap>) -> Result<Position, BusError> {
-    headers
-        .and_then(|headers| headers.get(POSITION))
-        .and_then(|value| value.as_str().parse().ok())
-        .map(Position)
-        .ok_or(BusError::Foreign("it has no position"))
+/// The position a message carries; `None` for one that no relay published.
+#[must_use]
+pub fn position(headers: &HeaderMap) -> Option<Position> {
+    headers.get(POSITION)?.as_str().parse().ok().map(Position)
+}
+
+/// The event a message says it carries; `None` for one that no relay published.
+#[must_use]
+pub fn event_id(headers: &HeaderMap) -> Option<EventId> {
+    let id = headers.get(async_nats::header::NATS_MESSAGE_ID)?;
+    Uuid::parse_str(id.as_str()).ok().map(EventId::new)
 }

@@ -5,12 +5,16 @@
 //! - [`topology`]: the stream and the durable consumers, checked against what the server really made
 //! - [`publish`]: fenced, pipelined publishing, and where the bus stands
 //! - [`consume`]: pulling messages and settling them
+//! - [`read`]: the stream message by message, holes included
+//! - [`digest`]: one number for a run of events, to prove log and bus equal
 //! - [`hint`]: "something was appended", so that nobody has to poll fast
 
 pub mod consume;
+pub mod digest;
 pub mod headers;
 pub mod hint;
 pub mod publish;
+pub mod read;
 pub mod topology;
 
 use std::time::Duration;
@@ -18,6 +22,7 @@ use std::time::Duration;
 use async_nats::{ConnectOptions, jetstream};
 
 pub use consume::{Consumer, Message};
+pub use digest::Digest;
 
 /// A connection to the bus. Cheap to clone; it reconnects by itself for ever.
 #[derive(Clone, Debug)]
@@ -43,9 +48,9 @@ pub enum BusError {
         "the server did not keep the setting {0}: is it too old, or was the stream made by somebody else?"
     )]
     Misconfigured(&'static str),
-    /// A message without what every message of ours carries.
-    #[error("a message on the stream is not ours: {0}")]
-    Foreign(&'static str),
+    /// Somebody else publishes on our subjects.
+    #[error("the stream ends with too many messages that are not ours")]
+    Foreign,
 }
 
 impl BusError {

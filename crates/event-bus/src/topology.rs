@@ -4,10 +4,12 @@
 use std::time::Duration;
 
 use async_nats::jetstream::{
+    ErrorCode,
     consumer::{AckPolicy, DeliverPolicy, pull},
-    stream::{Config, DiscardPolicy, RetentionPolicy, StorageType},
+    context::{ConsumerInfoErrorKind, DeleteStreamErrorKind},
+    stream::{Config, DiscardPolicy, RetentionPolicy, StorageType, Stream},
 };
-use schemas::subject;
+use schemas::{Position, subject};
 
 use crate::{
     Bus, BusError,
@@ -54,25 +56,42 @@ impl Bus {
         Ok(())
     }
 
-    /// The durable pull consumer of a stage, made if it is missing.
+    /// Deletes the stream with everything in it and makes it anew, for whoever refills it from the log. Stages make
+    /// their consumers again by themselves.
+    ///
+    /// # Errors
+    /// As [`Bus::ensure_stream`].
+    pub async fn recreate_stream(&self) -> Result<(), BusError> {
+        let deleted = self.jetstream().delete_stream(subject::STREAM).await;
+        if let Err(error) = deleted
+            && !is_missing(error.kind())
+        {
+            return Err(BusError::unavailable("deleting the stream")(error.into()));
+        }
+        self.ensure_stream().await
+    }
+
+    /// The durable pull consumer of a stage that has come to `after`: made if it is missing, and made anew if it is
+    /// ahead of its stream, from which it would never bring anything again.
     ///
     /// # Errors
     /// As [`BusError`]; also while the stream itself is missing.
-    pub async fn consumer(&self, stage: &str) -> Result<Consumer, BusError> {
+    pub async fn consumer(&self, stage: &str, after: Position) -> Result<Consumer, BusError> {
+        let failed = |error| BusError::unavailable("making the consumer")(error);
+        if self.is_ahead(stage).await? == Some(true) {
+            tracing::warn!(stage, "the consumer is ahead of its stream; making it anew");
+            let stream = self.stream("deleting the consumer").await?;
+            stream.delete_consumer(stage).await.map_err(|error| failed(error.into()))?;
+        }
         let config = pull::Config {
             durable_name: Some(stage.to_owned()),
             ack_policy: AckPolicy::Explicit,
             ack_wait: ACK_WAIT,
             max_ack_pending: MAX_ACK_PENDING,
-            deliver_policy: DeliverPolicy::All,
+            deliver_policy: self.first_after(after).await?,
             ..pull::Config::default()
         };
-        let failed = |error| BusError::unavailable("making the consumer")(error);
-        let stream = self
-            .jetstream()
-            .get_stream_no_info(subject::STREAM)
-            .await
-            .map_err(|error| failed(error.into()))?;
+        let stream = self.stream("making the consumer").await?;
         let consumer =
             stream.get_or_create_consumer(stage, config).await.map_err(|error| failed(error.into()))?;
         if consumer.cached_info().config.ack_policy != AckPolicy::Explicit {
@@ -84,6 +103,53 @@ impl Bus {
             .messages()
             .await
             .map_err(|error| failed(error.into()))?;
-        Ok(Consumer::new(messages))
+        Ok(Consumer::new(self.clone(), stage, messages))
     }
+
+    /// Whether the stage's consumer has delivered sequences that its stream does not have (yet): the stream lost its
+    /// end. nats-server 2.9 then delivers nothing and says nothing. `None` without such a consumer.
+    pub(crate) async fn is_ahead(&self, stage: &str) -> Result<Option<bool>, BusError> {
+        let during = "comparing the consumer with its stream";
+        let stream = self.stream(during).await?;
+        // The consumer first: the stream may grow meanwhile, and must not look shorter for it.
+        let consumer = match stream.consumer_info(stage).await {
+            Ok(consumer) => consumer,
+            Err(error) if error.kind() == ConsumerInfoErrorKind::NotFound => return Ok(None),
+            Err(error) => return Err(BusError::unavailable(during)(error.into())),
+        };
+        let last = self.stream_with_info(during).await?.cached_info().state.last_sequence;
+        let reached = consumer.delivered.stream_sequence.max(consumer.ack_floor.stream_sequence);
+        Ok(Some(reached > last))
+    }
+
+    /// Where a new consumer begins: an estimate, because messages of others may lie between ours. Beginning too early
+    /// brings known events again, beginning too late leaves a gap; the stage copes with both.
+    async fn first_after(&self, after: Position) -> Result<DeliverPolicy, BusError> {
+        if after == Position::START {
+            return Ok(DeliverPolicy::All);
+        }
+        let tail = match self.tail().await {
+            Err(BusError::Foreign) => return Ok(DeliverPolicy::All),
+            tail => tail?,
+        };
+        let missing = u64::try_from(tail.position.0 - after.0).unwrap_or_default();
+        match tail.sequence.saturating_sub(missing) {
+            0 => Ok(DeliverPolicy::All),
+            done => Ok(DeliverPolicy::ByStartSequence { start_sequence: done + 1 }),
+        }
+    }
+
+    pub(crate) async fn stream(&self, during: &'static str) -> Result<Stream<()>, BusError> {
+        let stream = self.jetstream().get_stream_no_info(subject::STREAM).await;
+        stream.map_err(|error| BusError::unavailable(during)(error.into()))
+    }
+
+    pub(crate) async fn stream_with_info(&self, during: &'static str) -> Result<Stream, BusError> {
+        let stream = self.jetstream().get_stream(subject::STREAM).await;
+        stream.map_err(|error| BusError::unavailable(during)(error.into()))
+    }
+}
+
+fn is_missing(kind: DeleteStreamErrorKind) -> bool {
+    matches!(kind, DeleteStreamErrorKind::JetStream(error) if error.error_code() == ErrorCode::STREAM_NOT_FOUND)
 }

@@ -2,9 +2,12 @@
 
 #![expect(clippy::unwrap_used, reason = "a panic is how a test fails")]
 
-use std::time::Duration;
+use std::{
+    path::{Path, PathBuf},
+    time::Duration,
+};
 
-use event_bus::{Bus, BusError, publish::Tail};
+use event_bus::{Bus, BusError, Consumer, publish::Tail};
 use futures::StreamExt as _;
 use local_stack::testing::TestNats;
 use schemas::{
@@ -12,6 +15,7 @@ use schemas::{
     envelope::{Metadata, Recorded},
     event::AnalysisFailed,
 };
+use tempfile::TempDir;
 
 const SOON: Duration = Duration::from_secs(10);
 
@@ -60,9 +64,9 @@ async fn an_empty_stream_stands_at_the_start() {
 async fn what_is_published_arrives_in_order_and_moves_the_tail() {
     let (_server, bus) = bus().await;
     let tail = bus.publish(Tail::default(), &events(1..=300)).await.unwrap();
-    assert_eq!(tail, Tail { position: Position(300), sequence: 300 });
+    assert_eq!(tail, Tail { position: Position(300), id: Some(event(300).id), sequence: 300 });
     assert_eq!(bus.tail().await.unwrap(), tail);
-    let mut consumer = bus.consumer("stage").await.unwrap();
+    let mut consumer = bus.consumer("stage", Position::START).await.unwrap();
     let mut seen = vec![];
     while seen.len() < 300 {
         for message in consumer.pull(SOON).await.unwrap() {
@@ -91,15 +95,113 @@ async fn a_lost_stream_is_an_error_until_it_is_made_again() {
     assert_eq!(bus.tail().await.unwrap(), Tail::default());
 }
 
+/// Publishes what is not an event.
+async fn babble(server: &TestNats, count: usize) {
+    let stranger = async_nats::jetstream::new(async_nats::connect(server.url()).await.unwrap());
+    for _ in 0..count {
+        stranger.publish("tickets.submitted.x", "hello".into()).await.unwrap().await.unwrap();
+    }
+}
+
 #[tokio::test]
-async fn a_message_that_is_not_ours_is_removed_from_the_consumer_and_named_at_the_tail() {
+async fn a_message_that_is_not_ours_is_removed_from_the_consumer() {
     let (server, bus) = bus().await;
-    let stranger = async_nats::connect(server.url()).await.unwrap();
-    let context = async_nats::jetstream::new(stranger);
-    context.publish("tickets.submitted.x", "hello".into()).await.unwrap().await.unwrap();
-    assert!(matches!(bus.tail().await, Err(BusError::Foreign(_))));
-    let mut consumer = bus.consumer("stage").await.unwrap();
+    babble(&server, 1).await;
+    let mut consumer = bus.consumer("stage", Position::START).await.unwrap();
     assert!(consumer.pull(SOON).await.unwrap().is_empty());
+}
+
+#[tokio::test]
+async fn messages_of_others_at_the_end_are_passed_over_and_published_after() {
+    let (server, bus) = bus().await;
+    babble(&server, 1).await;
+    let tail = bus.tail().await.unwrap();
+    assert_eq!(tail, Tail { sequence: 1, ..Tail::default() });
+    bus.publish(tail, &events(1..=2)).await.unwrap();
+    babble(&server, 3).await;
+    let tail = bus.tail().await.unwrap();
+    assert_eq!(tail, Tail { position: Position(2), id: Some(event(2).id), sequence: 6 });
+    bus.publish(tail, &events(3..=3)).await.unwrap();
+    assert_eq!(bus.tail().await.unwrap().position, Position(3));
+    babble(&server, 256).await;
+    assert!(matches!(bus.tail().await, Err(BusError::Foreign)), "too many to look behind them");
+    bus.recreate_stream().await.unwrap();
+    assert_eq!(bus.tail().await.unwrap(), Tail::default());
+}
+
+/// The positions the next messages carry.
+async fn pulled(consumer: &mut Consumer, count: usize) -> Vec<i64> {
+    let mut positions = vec![];
+    while positions.len() < count {
+        for message in consumer.pull(SOON).await.unwrap() {
+            positions.push(message.ack().await.position.0);
+        }
+    }
+    positions
+}
+
+#[tokio::test]
+async fn a_new_consumer_begins_after_the_cursor_of_its_stage() {
+    let (_server, bus) = bus().await;
+    bus.publish(Tail::default(), &events(1..=9)).await.unwrap();
+    let mut consumer = bus.consumer("stage", Position(7)).await.unwrap();
+    assert_eq!(pulled(&mut consumer, 2).await, [8, 9]);
+}
+
+#[tokio::test]
+async fn a_consumer_ahead_of_its_stream_is_unsound_and_made_anew() {
+    let (mut server, bus) = bus().await;
+    let tail = bus.publish(Tail::default(), &events(1..=10)).await.unwrap();
+    let older = TempDir::new().unwrap();
+    server.while_stopped(|store| copy_dir(&messages_in(store), older.path())).await.unwrap();
+    until_connected(&bus).await;
+    bus.publish(tail, &events(11..=20)).await.unwrap();
+    let mut consumer = bus.consumer("stage", Position::START).await.unwrap();
+    assert_eq!(pulled(&mut consumer, 20).await.last(), Some(&20));
+    assert!(consumer.is_sound().await);
+    let back = |store: &Path| {
+        std::fs::remove_dir_all(messages_in(store))?;
+        copy_dir(older.path(), &messages_in(store))
+    };
+    server.while_stopped(back).await.unwrap();
+    until_connected(&bus).await;
+    assert_eq!(bus.tail().await.unwrap(), tail, "the stream is as short as it was");
+    assert!(!consumer.is_sound().await);
+    let mut consumer = bus.consumer("stage", Position(10)).await.unwrap();
+    bus.publish(tail, &events(11..=13)).await.unwrap();
+    assert_eq!(pulled(&mut consumer, 3).await, [11, 12, 13]);
+    assert!(consumer.is_sound().await);
+}
+
+#[tokio::test]
+async fn a_hole_in_the_stream_is_shown_as_a_hole() {
+    let (server, bus) = bus().await;
+    bus.publish(Tail::default(), &events(1..=5)).await.unwrap();
+    let other = async_nats::jetstream::new(async_nats::connect(server.url()).await.unwrap());
+    other.get_stream("TICKETS").await.unwrap().delete_message(3).await.unwrap();
+    let messages: Vec<_> = bus.messages(bus.extent().await.unwrap()).await.unwrap().collect().await;
+    let positions: Vec<_> =
+        messages.into_iter().map(|message| message.unwrap().1.and_then(|stored| stored.position)).collect();
+    assert_eq!(positions, [1, 2, 0, 4, 5].map(|n| (n > 0).then_some(Position(n))));
+}
+
+fn messages_in(store: &Path) -> PathBuf {
+    store.join("$G/streams/TICKETS/msgs")
+}
+
+fn copy_dir(from: &Path, to: &Path) -> std::io::Result<()> {
+    std::fs::create_dir_all(to)?;
+    for entry in std::fs::read_dir(from)? {
+        let entry = entry?;
+        std::fs::copy(entry.path(), to.join(entry.file_name()))?;
+    }
+    Ok(())
+}
+
+async fn until_connected(bus: &Bus) {
+    while !bus.is_connected() || bus.tail().await.is_err() {
+        tokio::time::sleep(Duration::from_millis(10)).await;
+    }
 }
 
 #[tokio::test]

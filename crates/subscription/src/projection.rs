@@ -50,7 +50,7 @@ async fn follow(
     let mut source = Source::new(stage.clone());
     loop {
         let batch = source.next(cursor, SWEEP).await?;
-        cursor = apply(stage, projection, cursor, &batch.events).await?;
+        cursor = batch.held_during(apply(stage, projection, cursor, &batch.events)).await?;
         progress.reset(cursor);
         batch.settle().await;
     }

@@ -72,7 +72,7 @@ async fn follow(stage: &Stage, reaction: &impl Reaction, progress: &Progress) ->
         let batch = source.next(cursor.position, POLL).await?;
         let portion = if cursor.position < careful_until { 1 } else { BATCH as usize };
         for events in batch.events.chunks(portion) {
-            cursor = advance(stage, reaction, cursor, events).await?;
+            cursor = batch.held_during(advance(stage, reaction, cursor, events)).await?;
             progress.reset(cursor.position);
         }
         batch.settle().await;

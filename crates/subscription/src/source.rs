@@ -1,13 +1,19 @@
 //! The next events after a cursor. Positions have no gaps, so the source knows at once what the bus did not bring, and
 //! reads it from the log.
 
-use std::time::{Duration, Instant};
+use std::{
+    pin::pin,
+    time::{Duration, Instant},
+};
 
-use event_bus::{Bus, Consumer, Message};
+use event_bus::{Bus, Consumer, Message, topology::ACK_WAIT};
 use event_store::StoreError;
 use schemas::{Envelope, Position};
 
 use crate::stage::{BATCH, POLL, SWEEP, Stage};
+
+/// How often the bus hears that a batch is still being worked on: well within [`ACK_WAIT`].
+const STILL_WORKING: Duration = Duration::from_secs(ACK_WAIT.as_secs() / 3);
 
 /// Contiguous events after the cursor they were asked for.
 #[derive(Debug, Default)]
@@ -18,6 +24,19 @@ pub struct Batch {
 }
 
 impl Batch {
+    /// Does `work` on the batch and keeps the bus from delivering it again meanwhile.
+    pub(crate) async fn held_during<T>(&self, work: impl Future<Output = T>) -> T {
+        let mut work = pin!(work);
+        loop {
+            if let Ok(done) = tokio::time::timeout(STILL_WORKING, &mut work).await {
+                return done;
+            }
+            for delivery in &self.deliveries {
+                delivery.in_progress().await;
+            }
+        }
+    }
+
     /// Everything in it is done (or noted): tells the bus.
     pub async fn settle(self) {
         for delivery in self.deliveries {
@@ -33,6 +52,8 @@ pub struct Source {
     consumer: Option<Consumer>,
     /// The log is known, or suspected, to hold more than the bus brought.
     behind: bool,
+    /// When the log and the consumer are looked at whatever the bus brings.
+    sweep_at: Instant,
     connect_after: Option<Instant>,
     /// Said once, not every second.
     bus_is_away: bool,
@@ -42,7 +63,14 @@ impl Source {
     /// Starts from the log: what the bus kept from before is only faster.
     #[must_use]
     pub fn new(stage: Stage) -> Self {
-        Self { stage, consumer: None, behind: true, connect_after: None, bus_is_away: false }
+        Self {
+            stage,
+            consumer: None,
+            behind: true,
+            sweep_at: Instant::now() + SWEEP,
+            connect_after: None,
+            bus_is_away: false,
+        }
     }
 
     /// What comes after `cursor`; empty when nothing came within `patience` (at most [`SWEEP`]).
@@ -50,6 +78,12 @@ impl Source {
     /// # Errors
     /// [`StoreError`] when the log cannot be read; trouble with the bus only makes it slower. Safe to cancel.
     pub async fn next(&mut self, cursor: Position, patience: Duration) -> Result<Batch, StoreError> {
+        // A bus that trickles, perhaps only what is known already, says nothing about what it does not bring.
+        if Instant::now() >= self.sweep_at {
+            self.sweep_at = Instant::now() + SWEEP;
+            self.behind = true;
+            self.drop_unsound_consumer().await;
+        }
         if self.behind {
             let events = self.stage.store.read_all(cursor, BATCH).await?;
             self.behind = events.len() == BATCH as usize;
@@ -57,7 +91,7 @@ impl Source {
                 return Ok(Batch { events, deliveries: vec![] });
             }
         }
-        let Some(mut messages) = self.pull(patience.min(SWEEP)).await else {
+        let Some(mut messages) = self.pull(cursor, patience.min(SWEEP)).await else {
             self.behind = true;
             return Ok(Batch::default());
         };
@@ -74,9 +108,9 @@ impl Source {
     }
 
     /// `None` when nothing came, for whatever reason: then the log is asked.
-    async fn pull(&mut self, patience: Duration) -> Option<Vec<Message>> {
+    async fn pull(&mut self, cursor: Position, patience: Duration) -> Option<Vec<Message>> {
         if self.consumer.is_none() {
-            self.consumer = self.connect().await;
+            self.consumer = self.connect(cursor).await;
         }
         let Some(consumer) = &mut self.consumer else {
             tokio::time::sleep(patience.min(POLL)).await;
@@ -93,13 +127,25 @@ impl Source {
         }
     }
 
-    async fn connect(&mut self) -> Option<Consumer> {
+    async fn drop_unsound_consumer(&mut self) {
+        let Some(consumer) = &self.consumer else { return };
+        if !consumer.is_sound().await {
+            tracing::warn!(
+                stage = self.stage.name,
+                "the bus cannot serve the consumer any more; making it anew"
+            );
+            self.consumer = None;
+        }
+    }
+
+    async fn connect(&mut self, cursor: Position) -> Option<Consumer> {
         if self.connect_after.is_some_and(|earliest| Instant::now() < earliest) {
             return None;
         }
         self.connect_after = Some(Instant::now() + POLL);
         let name = self.stage.name;
-        let connected = async { Bus::connect(&self.stage.nats_url, name).await?.consumer(name).await }.await;
+        let connected =
+            async { Bus::connect(&self.stage.nats_url, name).await?.consumer(name, cursor).await }.await;
         match &connected {
             Ok(_) => tracing::info!(stage = name, "consuming from the bus"),
             Err(error) if !self.bus_is_away => {

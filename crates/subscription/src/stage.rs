@@ -69,7 +69,8 @@ impl Progress {
         self.state.send_replace(State { position, problem: None });
     }
 
-    pub(crate) fn halt(&self, problem: String) {
+    /// Notes why a stage does not move; the text must be fit for a public answer.
+    pub fn halt(&self, problem: String) {
         self.state.send_modify(|state| state.problem = Some(problem));
     }
 }

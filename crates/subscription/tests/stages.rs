@@ -13,8 +13,9 @@ use std::{
 use event_bus::{Bus, publish::Tail};
 use event_store::{Append, EventStore, Expected, NewEvent, database};
 use local_stack::testing::{TestDatabase, TestNats};
+use rand::{SeedableRng as _, rngs::StdRng, seq::SliceRandom as _};
 use schemas::{
-    Envelope, EventId, Position, TicketEvent, TicketId, envelope::Metadata, event::AnalysisFailed,
+    Envelope, EventId, Position, TicketEvent, TicketId, envelope::Metadata, event::AnalysisFailed, subject,
 };
 use sqlx::PgConnection;
 use subscription::{
@@ -127,6 +128,59 @@ async fn what_the_bus_brings_and_what_it_lost_are_seen_once() {
     bus.publish(Tail::default(), &lossy).await.unwrap();
     running.progress.reached(Position(25)).await;
     assert_eq!(seen(&store).await, up_to(25));
+}
+
+/// Puts events on the bus as often as it is called: without the message id that lets the server drop repetitions.
+async fn deliver(server: &TestNats, events: &[Envelope]) {
+    let client = async_nats::connect(server.url()).await.unwrap();
+    for event in events {
+        let payload = serde_json::to_vec(event).unwrap().into();
+        client.publish(subject::of(event), payload).await.unwrap();
+    }
+    client.flush().await.unwrap();
+}
+
+#[tokio::test]
+async fn every_event_delivered_three_times_and_shuffled_is_seen_once() {
+    let store = store().await;
+    let server = TestNats::start().await.unwrap();
+    Bus::connect(&server.url(), "test").await.unwrap().ensure_stream().await.unwrap();
+    let running = project(&store, &server.url(), &working());
+    append(&store, 300).await;
+    let events = store.read_all(Position::START, 300).await.unwrap();
+    let mut events = [events.clone(), events.clone(), events].concat();
+    events.shuffle(&mut StdRng::seed_from_u64(12));
+    for portion in events.chunks(50) {
+        deliver(&server, portion).await;
+    }
+    running.progress.reached(Position(300)).await;
+    append(&store, 1).await;
+    deliver(&server, &store.read_all(Position(300), 1).await.unwrap()).await;
+    running.progress.reached(Position(301)).await;
+    assert_eq!(seen(&store).await, up_to(301));
+}
+
+#[tokio::test]
+async fn a_bus_that_brings_only_what_is_known_does_not_keep_the_stage_from_the_log() {
+    let store = store().await;
+    let server = TestNats::start().await.unwrap();
+    Bus::connect(&server.url(), "test").await.unwrap().ensure_stream().await.unwrap();
+    append(&store, 3).await;
+    let running = project(&store, &server.url(), &working());
+    running.progress.reached(Position(3)).await;
+    append(&store, 2).await;
+    let known = store.read_all(Position::START, 1).await.unwrap();
+    let trickle = async {
+        loop {
+            deliver(&server, &known).await;
+            tokio::time::sleep(Duration::from_millis(200)).await;
+        }
+    };
+    tokio::select! {
+        () = trickle => {}
+        () = running.progress.reached(Position(5)) => {}
+    }
+    assert_eq!(seen(&store).await, up_to(5));
 }
 
 #[tokio::test]

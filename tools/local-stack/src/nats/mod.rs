@@ -90,6 +90,12 @@ impl NatsServer {
         self.config.port
     }
 
+    /// Where its accounts and streams are.
+    #[must_use]
+    pub fn jetstream_dir(&self) -> PathBuf {
+        self.config.store_dir.join(config::JETSTREAM_DIR)
+    }
+
     /// The process id.
     #[must_use]
     pub fn pid(&self) -> u32 {
@@ -122,7 +128,7 @@ impl NatsServer {
     /// The bus lost everything: kills the server, deletes all streams and consumers, starts it again.
     pub async fn wipe_store(&mut self) -> Result<()> {
         self.kill().await?;
-        remove_store(&self.config.store_dir)?;
+        remove_store(&self.jetstream_dir())?;
         self.restart().await
     }
 }
@@ -133,10 +139,9 @@ impl fmt::Debug for NatsServer {
     }
 }
 
-fn remove_store(store_dir: &Path) -> Result<()> {
-    let store = store_dir.join(config::JETSTREAM_DIR);
+fn remove_store(store: &Path) -> Result<()> {
     if store.exists() {
-        fs::remove_dir_all(&store).doing(|| format!("delete {}", store.display()))?;
+        fs::remove_dir_all(store).doing(|| format!("delete {}", store.display()))?;
     }
     Ok(())
 }

@@ -1,8 +1,10 @@
 //! A nats-server of its own per test.
 
+use std::{io, path::Path};
+
 use super::temp_dir::TempDir;
 use crate::{
-    error::Result,
+    error::{Doing as _, Result},
     nats::{NatsOptions, NatsServer},
 };
 
@@ -47,5 +49,13 @@ impl TestNats {
     /// The bus lost everything: it is killed, its streams are deleted, and it starts again on the same port.
     pub async fn wipe_store(&mut self) -> Result<()> {
         self.server.wipe_store().await
+    }
+
+    /// Stops it properly, lets `change` have the directory of its streams (`$G/streams/<name>`), and starts it again on
+    /// the same port: for damage that a disk or an operator does.
+    pub async fn while_stopped(&mut self, change: impl FnOnce(&Path) -> io::Result<()>) -> Result<()> {
+        self.server.stop().await?;
+        change(&self.server.jetstream_dir()).doing(|| "change the store of a test server".to_owned())?;
+        self.server.restart().await
     }
 }
