@@ -4,15 +4,20 @@
 //! - [`commands::migrate`]: brings the database to this build's schema
 //! - [`commands::keys`]: the master key of personal data
 //! - [`commands::journey`]: one ticket's way, hop by hop
+//! - [`commands::bus`]: whether the bus equals the log, and making it so
 //! - [`commands::clean_data`]: deletes what `up` kept
+//! - [`backbone`]: where the log and the bus are
 //! - [`hub_client`]: asks the hub over HTTP
-//! - [`view`]: what a journey looks like on a terminal
+//! - [`view`]: what things look like on a terminal
 
 #![expect(clippy::print_stdout, reason = "a command line tool talks on standard output")]
 
+mod backbone;
 mod commands;
 mod hub_client;
 mod view;
+
+use std::process::ExitCode;
 
 use clap::{Parser, Subcommand};
 
@@ -35,17 +40,22 @@ enum Command {
     Keys(commands::keys::Args),
     /// Show a ticket's way from submission to its CRM record, every hop timed
     Journey(commands::journey::Args),
+    /// The bus, a cache of the log
+    #[command(subcommand)]
+    Bus(commands::bus::Args),
     /// Delete everything `hubctl up` kept: log, read models, bus, keys, CRM records, logs
     CleanData(commands::clean_data::Args),
 }
 
 #[tokio::main]
-async fn main() -> anyhow::Result<()> {
+async fn main() -> anyhow::Result<ExitCode> {
     match Cli::parse().command {
-        Command::Up(args) => commands::up::run(args).await,
-        Command::Migrate(args) => commands::migrate::run(args).await,
-        Command::Keys(args) => commands::keys::run(&args),
-        Command::Journey(args) => commands::journey::run(args).await,
-        Command::CleanData(args) => commands::clean_data::run(&args),
+        Command::Up(args) => commands::up::run(args).await?,
+        Command::Migrate(args) => commands::migrate::run(args).await?,
+        Command::Keys(args) => commands::keys::run(&args)?,
+        Command::Journey(args) => commands::journey::run(args).await?,
+        Command::Bus(args) => return commands::bus::run(args).await,
+        Command::CleanData(args) => commands::clean_data::run(&args)?,
     }
+    Ok(ExitCode::SUCCESS)
 }

@@ -1,8 +1,9 @@
-//! What a journey looks like on a terminal.
+//! What things look like on a terminal.
 
 use std::{fmt::Write as _, path::Path};
 
 use console::style;
+use indicatif::{ProgressBar, ProgressStyle};
 use local_stack::Stack;
 
 use crate::hub_client::{Hop, Journey, Ticket};
@@ -121,4 +122,11 @@ Ctrl-C stops everything; the data stays for the next run.",
         zoho = ports.zoho_mock,
         logs = data_dir.join("logs").display(),
     )
+}
+
+/// A bar for work whose length is known, drawn on standard error when that is a terminal.
+pub(crate) fn progress(doing: &'static str) -> ProgressBar {
+    let template = "{prefix} {wide_bar} {human_pos}/{human_len} {per_sec} {eta}";
+    let style = ProgressStyle::with_template(template).unwrap_or_else(|_| ProgressStyle::default_bar());
+    ProgressBar::new(0).with_prefix(doing).with_style(style)
 }

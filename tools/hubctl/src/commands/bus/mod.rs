@@ -1,0 +1,46 @@
+//! `hubctl bus`.
+
+mod compare;
+mod rebuild;
+mod verify;
+
+use std::process::ExitCode;
+
+use event_bus::Bus;
+use event_store::EventStore;
+
+use crate::backbone::Backbone;
+
+#[derive(clap::Subcommand)]
+pub(crate) enum Args {
+    /// Compare the stream with the log, message by message; ends with 1 when they differ
+    Verify {
+        #[command(flatten)]
+        backbone: Backbone,
+    },
+    /// Delete the stream, fill it again from the log, and prove it equal
+    Rebuild {
+        #[command(flatten)]
+        backbone: Backbone,
+        /// Without it nothing is done
+        #[arg(long)]
+        yes: bool,
+    },
+}
+
+pub(crate) async fn run(args: Args) -> anyhow::Result<ExitCode> {
+    match args {
+        Args::Verify { backbone } => {
+            let (store, bus) = open(&backbone).await?;
+            verify::run(&store, &bus).await
+        }
+        Args::Rebuild { backbone, yes } => {
+            let (store, bus) = open(&backbone).await?;
+            rebuild::run(&store, &bus, yes).await
+        }
+    }
+}
+
+async fn open(backbone: &Backbone) -> anyhow::Result<(EventStore, Bus)> {
+    Ok((backbone.store().await?, backbone.bus().await?))
+}

@@ -1,0 +1,93 @@
+//! A log and a bus of their own, and the real `hubctl` run against them.
+
+use std::process::Output;
+
+use event_bus::Bus;
+use event_store::{Append, EventStore, Expected, NewEvent, database};
+use local_stack::testing::{TestDatabase, TestNats};
+use schemas::{EventId, Position, TicketEvent, TicketId, envelope::Metadata, event::AnalysisFailed};
+use tokio::process::Command;
+use uuid::Uuid;
+
+pub(crate) struct Hub {
+    pub(crate) store: EventStore,
+    pub(crate) server: TestNats,
+    pub(crate) bus: Bus,
+    database: TestDatabase,
+}
+
+impl Hub {
+    /// With an empty log and an empty stream.
+    pub(crate) async fn start() -> Self {
+        let database = TestDatabase::create().await.unwrap();
+        let pool = database::pool(database.url(), "test", 5).unwrap();
+        database::MIGRATOR.run(&pool).await.unwrap();
+        let server = TestNats::start().await.unwrap();
+        let bus = Bus::connect(&server.url(), "test").await.unwrap();
+        bus.ensure_stream().await.unwrap();
+        Self { store: EventStore::open(pool).await.unwrap(), server, bus, database }
+    }
+
+    /// Appends one event to each of the tickets, by number.
+    pub(crate) async fn append(&self, tickets: impl IntoIterator<Item = u128>) {
+        for ticket in tickets {
+            let id = EventId::new(Uuid::now_v7());
+            let event = TicketEvent::AnalysisFailed(AnalysisFailed { reason: "r".into(), attempts: 1 });
+            let metadata =
+                Metadata { correlationid: id, causationid: None, traceparent: None, actor: "test".into() };
+            let append = Append {
+                ticket: TicketId::new(ticket.into()),
+                expected: Expected::Any,
+                events: vec![NewEvent { id, event, metadata }],
+                idempotency: None,
+            };
+            self.store.append(append).await.unwrap();
+        }
+    }
+
+    /// Puts what the bus lacks of the log on it.
+    pub(crate) async fn relay(&self) {
+        let tail = self.bus.tail().await.unwrap();
+        let events = self.store.read_all(tail.position, 10_000).await.unwrap();
+        self.bus.publish(tail, &events).await.unwrap();
+    }
+
+    /// What `hubctl` answers.
+    pub(crate) async fn hubctl(&self, args: &[&str]) -> Answer {
+        let mut command = Command::new(env!("CARGO_BIN_EXE_hubctl"));
+        command.args(args).env("DATABASE_URL", self.database.url()).env("NATS_URL", self.server.url());
+        command.env("USER", "operator");
+        Answer::of(&command.output().await.unwrap())
+    }
+
+    pub(crate) async fn head(&self) -> Position {
+        self.store.head().await.unwrap()
+    }
+}
+
+#[derive(Debug)]
+pub(crate) struct Answer {
+    pub(crate) ok: bool,
+    pub(crate) out: String,
+    pub(crate) err: String,
+}
+
+impl Answer {
+    fn of(output: &Output) -> Self {
+        let text = |bytes: &[u8]| String::from_utf8(bytes.to_vec()).unwrap();
+        Self { ok: output.status.success(), out: text(&output.stdout), err: text(&output.stderr) }
+    }
+
+    /// Panics with the whole answer unless it succeeded and says `expected`.
+    #[track_caller]
+    pub(crate) fn says(&self, expected: &str) {
+        assert!(self.ok && self.out.contains(expected), "{expected} is missing: {self:?}");
+    }
+
+    /// Panics with the whole answer unless it failed and says `expected`.
+    #[track_caller]
+    pub(crate) fn refuses(&self, expected: &str) {
+        let said = self.out.contains(expected) || self.err.contains(expected);
+        assert!(!self.ok && said, "{expected} is missing: {self:?}");
+    }
+}
