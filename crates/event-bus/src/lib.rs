@@ -7,9 +7,11 @@
 //! - [`consume`]: pulling messages and settling them
 //! - [`read`]: the stream message by message, holes included
 //! - [`digest`]: one number for a run of events, to prove log and bus equal
+//! - [`copy`]: copies for others, never on our own subjects
 //! - [`hint`]: "something was appended", so that nobody has to poll fast
 
 pub mod consume;
+pub mod copy;
 pub mod digest;
 pub mod headers;
 pub mod hint;
@@ -51,6 +53,9 @@ pub enum BusError {
     /// Somebody else publishes on our subjects.
     #[error("the stream ends with too many messages that are not ours")]
     Foreign,
+    /// Copies of events would be taken for events of the log.
+    #[error("this subject or stream is the hub's own, or no name to publish to")]
+    Reserved,
 }
 
 impl BusError {

@@ -1,6 +1,10 @@
 //! Reading the log: one stream, or everything from a position. A reader never skips a late commit, because positions
 //! are drawn in commit order.
 
+mod select;
+
+pub use select::{Selection, TypeCount};
+
 use schemas::{
     Envelope, EventId, Position, TicketId, Version,
     envelope::{Metadata, Recorded},

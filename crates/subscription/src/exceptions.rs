@@ -1,10 +1,10 @@
 //! Events a stage has passed without finishing them. They wait here for a retry, or are parked until an operator
 //! decides; nothing is ever dropped. Rows are references: the event itself stays in the log.
 
-use std::time::Duration;
+use std::{collections::HashSet, time::Duration};
 
 use event_store::StoreError;
-use schemas::{Envelope, Position};
+use schemas::{Envelope, Position, TicketId};
 use sqlx::{PgConnection, PgPool, postgres::types::PgInterval};
 
 /// An event waiting for a retry.
@@ -48,7 +48,7 @@ pub async fn note(
 }
 
 /// Takes up to `limit` events whose retry is due, counting the attempt and keeping others off for `lease` before it is
-/// made, so that a crash counts too.
+/// made, so that a crash counts too. `ordered` leaves out those that have an earlier one of their ticket before them.
 ///
 /// # Errors
 /// As [`StoreError`].
@@ -57,22 +57,49 @@ pub async fn take_due(
     stage: &str,
     limit: i64,
     lease: Duration,
+    ordered: bool,
 ) -> Result<Vec<Due>, StoreError> {
     let lease = PgInterval { months: 0, days: 0, microseconds: lease.as_micros() as i64 };
     let rows = sqlx::query!(
         "update subscription.exceptions e
          set attempts = attempts + 1, due_at = clock_timestamp() + $3, updated_at = clock_timestamp()
          where (e.name, e.position) in (
-             select name, position from subscription.exceptions
-             where name = $1 and due_at <= clock_timestamp() order by due_at limit $2 for update skip locked)
+             select d.name, d.position from subscription.exceptions d
+             where d.name = $1 and d.due_at <= clock_timestamp()
+               and not ($4 and exists (
+                   select from subscription.exceptions earlier
+                   where earlier.name = d.name and earlier.stream_id = d.stream_id
+                     and earlier.position < d.position))
+             order by d.due_at limit $2 for update skip locked)
          returning position, attempts",
         stage,
         limit,
         lease,
+        ordered,
     )
     .fetch_all(pool)
     .await?;
     Ok(rows.into_iter().map(|row| Due { position: Position(row.position), attempts: row.attempts }).collect())
+}
+
+/// Those of the tickets of `events` that have an event waiting or parked.
+///
+/// # Errors
+/// As [`StoreError`].
+pub async fn unfinished_tickets(
+    pool: &PgPool,
+    stage: &str,
+    events: &[Envelope],
+) -> Result<HashSet<TicketId>, StoreError> {
+    let tickets: Vec<_> = events.iter().map(|event| event.subject.to_string()).collect();
+    let unfinished = sqlx::query_scalar!(
+        "select distinct stream_id from subscription.exceptions where name = $1 and stream_id = any($2)",
+        stage,
+        &tickets,
+    )
+    .fetch_all(pool)
+    .await?;
+    Ok(unfinished.iter().filter_map(|ticket| ticket.parse().ok()).collect())
 }
 
 /// The event is finished after all.

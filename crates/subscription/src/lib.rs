@@ -6,14 +6,18 @@
 //! - [`source`]: the next events after a cursor, from the bus if it can, from the log if it must
 //! - [`projection`]: effects that commit together with the checkpoint
 //! - [`reaction`]: effects that cannot, with a fate per event
+//! - `order`: later events of a ticket wait behind its unfinished ones, where a reaction asks for it
 //! - [`checkpoint`]: the cursor
 //! - [`exceptions`]: events passed without being finished: waiting for a retry, or parked
+//! - [`parked`]: what an operator does with them
 //! - [`leadership`]: at most one process per stage
 
 pub mod checkpoint;
 pub mod exceptions;
 mod failure;
 pub mod leadership;
+mod order;
+pub mod parked;
 pub mod projection;
 pub mod reaction;
 pub mod source;

@@ -12,6 +12,7 @@ use crate::{
     exceptions,
     failure::Failure,
     leadership::lead,
+    order::{self, Verdict},
     source::Source,
     stage::{BATCH, POLL, Progress, Stage},
 };
@@ -38,6 +39,10 @@ pub enum Fate {
 
 /// Work done in answer to events.
 pub trait Reaction: Send + Sync {
+    /// Whether an event waits while an earlier one of its ticket is parked or waits for a retry. Other tickets flow
+    /// in any case.
+    const ORDERED: bool = false;
+
     /// Whether events of this type are its business; the others are passed without a call.
     fn concerns(&self, type_name: &str) -> bool;
 
@@ -88,36 +93,51 @@ async fn advance(
     let Some(last) = events.last() else { return Ok(cursor) };
     let concerning: Vec<_> =
         events.iter().filter(|event| reaction.concerns(&event.type_name)).cloned().collect();
-    let fates = fates_of(stage, reaction, cursor, &concerning).await?;
+    let verdicts = judge(stage, reaction, cursor, &concerning).await?;
     let mut transaction = stage.store.pool().begin().await?;
-    for (event, fate) in concerning.iter().zip(&fates) {
-        note(&mut transaction, stage, event, 1, fate).await?;
+    for (event, verdict) in concerning.iter().zip(&verdicts) {
+        note(&mut transaction, stage, event, verdict.attempts, &verdict.fate).await?;
     }
     checkpoint::advance(&mut transaction, stage.name, cursor.position, last.position).await??;
     transaction.commit().await?;
     Ok(Checkpoint { position: last.position, attempts: 0 })
 }
 
-async fn fates_of(
+async fn judge(
     stage: &Stage,
     reaction: &impl Reaction,
     cursor: Checkpoint,
     events: &[Envelope],
-) -> Result<Vec<Fate>, Failure> {
+) -> Result<Vec<Verdict>, Failure> {
     if events.is_empty() {
         return Ok(vec![]);
     }
     if cursor.attempts >= CRASHES && events.len() == 1 {
-        return Ok(vec![Fate::Park(format!("ended the process {CRASHES} times"))]);
+        return Ok(vec![Verdict::tried(Fate::Park(format!("ended the process {CRASHES} times")))]);
     }
     checkpoint::count_attempt(stage.store.pool(), stage.name, cursor.position).await?;
-    Ok(reaction.react(events).await)
+    Ok(if is_ordered(reaction) {
+        order::react(stage, reaction, events).await?
+    } else {
+        reaction.react(events).await.into_iter().map(Verdict::tried).collect()
+    })
 }
 
-/// Tries again what is due.
+const fn is_ordered<R: Reaction>(_: &R) -> bool {
+    R::ORDERED
+}
+
+/// Tries again what is due, and what waited behind it.
 async fn retry_due(stage: &Stage, reaction: &impl Reaction) -> Result<(), Failure> {
+    while retry_batch(stage, reaction).await? > 0 && is_ordered(reaction) {}
+    Ok(())
+}
+
+/// Tries a batch of what is due; how many are finished now.
+async fn retry_batch(stage: &Stage, reaction: &impl Reaction) -> Result<usize, Failure> {
     let pool = stage.store.pool();
-    for due in exceptions::take_due(pool, stage.name, i64::from(BATCH), LEASE).await? {
+    let mut finished = 0;
+    for due in exceptions::take_due(pool, stage.name, i64::from(BATCH), LEASE, is_ordered(reaction)).await? {
         let events = stage.store.read_positions(&[due.position]).await?;
         let Some(event) = events.first() else { continue };
         let fate = if due.attempts > ATTEMPTS {
@@ -127,11 +147,12 @@ async fn retry_due(stage: &Stage, reaction: &impl Reaction) -> Result<(), Failur
         };
         if fate == Fate::Done {
             exceptions::settle(pool, stage.name, due.position).await?;
+            finished += 1;
         } else {
             note(&mut *pool.acquire().await?, stage, event, due.attempts, &fate).await?;
         }
     }
-    Ok(())
+    Ok(finished)
 }
 
 /// Keeps what is not done for later.

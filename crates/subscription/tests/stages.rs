@@ -19,7 +19,8 @@ use schemas::{
 };
 use sqlx::PgConnection;
 use subscription::{
-    Fate, Leadership, Progress, Projection, Reaction, Stage, checkpoint, exceptions, projection, reaction,
+    Fate, Leadership, Progress, Projection, Reaction, Stage, checkpoint, exceptions, parked, projection,
+    reaction,
 };
 use tokio::task::JoinHandle;
 use tokio_util::sync::CancellationToken;
@@ -307,6 +308,102 @@ async fn an_event_that_always_kills_the_process_is_parked_and_the_others_flow() 
         assert!(deaths < 20, "the poison is never parked");
     }
     assert_eq!(exceptions::parked(store.pool(), STAGE).await.unwrap(), 1);
+}
+
+/// Keeps the order of each ticket, notes what is done, and gives the fate that a table of bad positions says.
+#[derive(Clone, Default)]
+struct InOrder {
+    done: Arc<Mutex<Vec<i64>>>,
+    bad: Arc<Mutex<Vec<(i64, Fate)>>>,
+}
+
+impl Reaction for InOrder {
+    const ORDERED: bool = true;
+
+    fn concerns(&self, _: &str) -> bool {
+        true
+    }
+
+    async fn react(&self, events: &[Envelope]) -> Vec<Fate> {
+        let bad = self.bad.lock().unwrap();
+        let fate = |event: &Envelope| {
+            let known = bad.iter().find(|(position, _)| *position == event.position.0);
+            known.map_or(Fate::Done, |(_, fate)| fate.clone())
+        };
+        let fates: Vec<_> = events.iter().map(fate).collect();
+        let done = events.iter().zip(&fates).filter(|(_, fate)| **fate == Fate::Done);
+        self.done.lock().unwrap().extend(done.map(|(event, _)| event.position.0));
+        fates
+    }
+}
+
+fn react_in_order(store: &EventStore, reaction: &InOrder) -> Running {
+    let progress = Progress::new(STAGE);
+    let run =
+        reaction::run(stage(store, NOBODY), reaction.clone(), progress.clone(), CancellationToken::new());
+    Running { progress, task: tokio::spawn(run) }
+}
+
+#[tokio::test]
+async fn later_events_of_a_ticket_wait_behind_a_parked_one_and_other_tickets_flow() {
+    let store = store().await;
+    // Positions 1 to 9: tickets 0, 1, 2, three times in turn.
+    for _ in 0..3 {
+        append(&store, 3).await;
+    }
+    let reaction = InOrder::default();
+    *reaction.bad.lock().unwrap() = vec![(2, Fate::Park("poison".into()))];
+    let running = react_in_order(&store, &reaction);
+    running.progress.reached(Position(9)).await;
+    append(&store, 3).await;
+    running.progress.reached(Position(12)).await;
+    let mut done = reaction.done.lock().unwrap().clone();
+    done.sort_unstable();
+    assert_eq!(done, [1, 3, 4, 6, 7, 9, 10, 12]);
+
+    reaction.bad.lock().unwrap().clear();
+    let every = parked::Filter::default();
+    assert_eq!(parked::retry(store.pool(), &every).await.unwrap(), 1, "only the first is parked");
+    until(|| reaction.done.lock().unwrap().len() == 12).await;
+    assert_eq!(reaction.done.lock().unwrap()[8..], [2, 5, 8, 11]);
+}
+
+#[tokio::test]
+async fn a_discarded_event_lets_those_behind_it_go_and_is_remembered() {
+    let store = store().await;
+    append(&store, 1).await;
+    append(&store, 1).await;
+    let reaction = InOrder::default();
+    *reaction.bad.lock().unwrap() = vec![(1, Fate::Park("poison".into()))];
+    let running = react_in_order(&store, &reaction);
+    running.progress.reached(Position(2)).await;
+    let of_the_stage = parked::Filter { stage: Some(STAGE.to_owned()), ..parked::Filter::default() };
+    let gone = parked::discard(store.pool(), &of_the_stage, "ada", "a test ticket").await.unwrap();
+    assert_eq!(gone, 1);
+    until(|| *reaction.done.lock().unwrap() == [2]).await;
+    let record: (i64, String, String, String) =
+        sqlx::query_as("select position, reason, discarded_by, note from subscription.discarded")
+            .fetch_one(store.pool())
+            .await
+            .unwrap();
+    assert_eq!(record, (1, "poison".into(), "ada".into(), "a test ticket".into()));
+}
+
+#[tokio::test]
+async fn a_ticket_keeps_its_order_while_one_of_its_events_is_retried() {
+    let store = store().await;
+    for _ in 0..3 {
+        append(&store, 2).await;
+    }
+    let reaction = InOrder::default();
+    *reaction.bad.lock().unwrap() = vec![(3, Fate::RetryAfter(Duration::ZERO, "not yet".into()))];
+    let running = react_in_order(&store, &reaction);
+    running.progress.reached(Position(6)).await;
+    reaction.bad.lock().unwrap().clear();
+    until(|| reaction.done.lock().unwrap().len() == 6).await;
+    let done = reaction.done.lock().unwrap().clone();
+    let of_ticket = |odd: i64| done.iter().copied().filter(|n| n % 2 == odd).collect::<Vec<_>>();
+    assert_eq!((of_ticket(1), of_ticket(0)), (vec![1, 3, 5], vec![2, 4, 6]));
 }
 
 /// Waits for a condition that another task will bring about.
