@@ -5,8 +5,12 @@
 //! - [`commands::keys`]: the master key of personal data
 //! - [`commands::journey`]: one ticket's way, hop by hop
 //! - [`commands::bus`]: whether the bus equals the log, and making it so
+//! - [`commands::replay`]: events of the log, to a file or to NATS
+//! - [`commands::parked`]: events that a stage has passed without finishing them
+//! - [`commands::why_stuck`]: what holds whom
 //! - [`commands::clean_data`]: deletes what `up` kept
 //! - [`backbone`]: where the log and the bus are
+//! - [`diagnosis`]: asks the database who holds whom
 //! - [`hub_client`]: asks the hub over HTTP
 //! - [`view`]: what things look like on a terminal
 
@@ -14,6 +18,7 @@
 
 mod backbone;
 mod commands;
+mod diagnosis;
 mod hub_client;
 mod view;
 
@@ -43,6 +48,14 @@ enum Command {
     /// The bus, a cache of the log
     #[command(subcommand)]
     Bus(commands::bus::Args),
+    /// Send events of the log once more, to a file, a NATS subject or another stream; the hub's own stages see nothing
+    /// of it
+    Replay(commands::replay::Args),
+    /// Events that a stage has passed without finishing them
+    #[command(subcommand)]
+    Parked(commands::parked::Args),
+    /// Show what holds whom: stages, their leaders, locks, the bus, the CRM; and what holds one ticket
+    WhyStuck(commands::why_stuck::Args),
     /// Delete everything `hubctl up` kept: log, read models, bus, keys, CRM records, logs
     CleanData(commands::clean_data::Args),
 }
@@ -55,6 +68,9 @@ async fn main() -> anyhow::Result<ExitCode> {
         Command::Keys(args) => commands::keys::run(&args)?,
         Command::Journey(args) => commands::journey::run(args).await?,
         Command::Bus(args) => return commands::bus::run(args).await,
+        Command::Replay(args) => commands::replay::run(args).await?,
+        Command::Parked(args) => commands::parked::run(args).await?,
+        Command::WhyStuck(args) => commands::why_stuck::run(args).await?,
         Command::CleanData(args) => commands::clean_data::run(&args)?,
     }
     Ok(ExitCode::SUCCESS)

@@ -5,4 +5,7 @@ pub(crate) mod clean_data;
 pub(crate) mod journey;
 pub(crate) mod keys;
 pub(crate) mod migrate;
+pub(crate) mod parked;
+pub(crate) mod replay;
 pub(crate) mod up;
+pub(crate) mod why_stuck;
