@@ -124,7 +124,7 @@ async fn a_ticket_travels_from_the_form_to_one_crm_record() {
     assert_eq!(hub.crm_records().await, [id]);
 
     let bus = Bus::connect(&hub.stack.nats_url(), "test").await.unwrap();
-    let mut consumer = bus.consumer("test", Default::default()).await.unwrap();
+    let mut consumer = bus.consumer("test", schemas::Position::START).await.unwrap();
     let mut seen = vec![];
     while seen.len() < 3 {
         for message in consumer.pull(PATIENCE).await.unwrap() {
