@@ -23,7 +23,7 @@ use tokio_util::sync::CancellationToken;
 
 const STAGE: &str = "witness";
 
-/// Notes every event in a table that would refuse a second note only by growing.
+/// Notes every event in a table, where a second effect would show as a second row.
 struct Witness;
 
 impl Projection for Witness {
@@ -128,7 +128,7 @@ fn replace_dir(from: &Path, to: &Path) -> io::Result<()> {
     Ok(())
 }
 
-/// Turns one bit in the middle of `per_mille` thousandths of a file.
+/// Turns one bit of a file, `per_mille` thousandths into it.
 fn flip_bit(file: &Path, per_mille: usize) -> io::Result<()> {
     let mut bytes = fs::read(file)?;
     let at = bytes.len() * per_mille / 1000;
@@ -183,7 +183,7 @@ async fn a_bus_that_forgot_its_consumers() {
 async fn a_bus_with_flipped_bits_in_its_messages() {
     let mut world = World::start().await;
     world.live(10).await;
-    for per_mille in [0, 3, 130, 501, 750, 999] {
+    for per_mille in [0, 130, 501, 999] {
         let flip = |store: &Path| {
             let blocks = files_in(&stream_in(store).join("msgs"), "blk")?;
             blocks.iter().try_for_each(|block| flip_bit(block, per_mille))
