@@ -112,6 +112,7 @@ statistics          {hub}/api/tickets/stats/summary
 analyze a text      http://127.0.0.1:{analyzer}/analyze
 CRM backlog         http://127.0.0.1:{crm}/health
 Zoho mock, records  http://127.0.0.1:{zoho}/__mock/records?by=Ticket_ID
+the log             psql \"postgres://hub:$(cat {password})@127.0.0.1:{postgres}/hub\"
 the bus             nats --server {nats} stream view TICKETS
 logs                {logs}
 
@@ -120,6 +121,8 @@ Ctrl-C stops everything; the data stays for the next run.",
         analyzer = ports.analyzer,
         crm = ports.crm_sink,
         zoho = ports.zoho_mock,
+        password = data_dir.join("postgres.password").display(),
+        postgres = ports.postgres,
         logs = data_dir.join("logs").display(),
     )
 }
