@@ -28,7 +28,7 @@ impl PersonalKeys {
     /// The bytes behind a hash; `None` where there are none.
     ///
     /// # Errors
-    /// As [`KeyError`].
+    /// [`KeyError::Erased`] once the requester's key is destroyed.
     pub async fn attachment(
         &self,
         requester: &RequesterId,
@@ -42,6 +42,6 @@ impl PersonalKeys {
         .fetch_optional(self.pool())
         .await?;
         let Some(sealed) = sealed else { return Ok(None) };
-        Ok(Some(self.key_for(requester).await?.decrypt(&sealed, sha256.as_bytes())?))
+        Ok(Some(self.existing_key(requester).await?.decrypt(&sealed, sha256.as_bytes())?))
     }
 }

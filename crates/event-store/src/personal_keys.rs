@@ -133,7 +133,7 @@ impl PersonalKeys {
     }
 
     /// The key of a requester who must exist.
-    async fn existing_key(&self, requester: &RequesterId) -> Result<SecretKey, KeyError> {
+    pub(crate) async fn existing_key(&self, requester: &RequesterId) -> Result<SecretKey, KeyError> {
         if let Some(key) = self.cached(requester) {
             return Ok(key);
         }

@@ -93,6 +93,19 @@ async fn an_attachment_is_kept_sealed_and_found_by_its_hash() {
     assert!(!stored.windows(6).any(|window| window == b"spoken"));
 }
 
+#[tokio::test]
+async fn reading_an_erased_requesters_attachment_makes_no_new_key() {
+    let pool = pool().await;
+    let keys = PersonalKeys::open(pool.clone(), master()).await.unwrap();
+    let requester = keys.requester_id("ada@example.com");
+    let sha256 = keys.keep_attachment(&requester, b"RIFF spoken words").await.unwrap();
+    sqlx::raw_sql("delete from personal.requester_keys").execute(&pool).await.unwrap();
+    let later = PersonalKeys::open(pool.clone(), master()).await.unwrap();
+    assert!(matches!(later.attachment(&requester, &sha256).await, Err(KeyError::Erased(_))));
+    let count = "select count(*) from personal.requester_keys";
+    assert_eq!(sqlx::query_scalar::<_, i64>(count).fetch_one(&pool).await.unwrap(), 0);
+}
+
 #[test]
 fn a_master_key_file_holds_64_hexadecimal_digits() {
     let dir = std::env::temp_dir().join(format!("master-key-{}", std::process::id()));
