@@ -112,17 +112,3 @@ pub async fn settle(pool: &PgPool, stage: &str, position: Position) -> Result<()
         .await?;
     Ok(())
 }
-
-/// How many events of the stage are parked.
-///
-/// # Errors
-/// As [`StoreError`].
-pub async fn parked(pool: &PgPool, stage: &str) -> Result<i64, StoreError> {
-    let count = sqlx::query_scalar!(
-        r#"select count(*) as "count!" from subscription.exceptions where name = $1 and due_at is null"#,
-        stage,
-    )
-    .fetch_one(pool)
-    .await?;
-    Ok(count)
-}
