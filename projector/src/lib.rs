@@ -4,6 +4,7 @@
 //! - [`settings`]: what can be set
 //! - [`read_model`]: a ticket as the read model holds it
 //! - [`projection`]: from the log into the read model, one function per event type
+//! - [`statistics`]: counters that are kept, not counted
 //! - [`personal`]: personal data in clear text, as long as there is a key
 //! - [`queries`]: from the read model, compile-time checked
 //! - [`http`]: routes, parameters and bodies
@@ -14,6 +15,7 @@ pub mod projection;
 pub mod queries;
 pub mod read_model;
 pub mod settings;
+pub mod statistics;
 
 use anyhow::Context as _;
 use event_store::{EventStore, PersonalKeys, StoreError, database, personal_keys::master_key_from_file};

@@ -1,6 +1,6 @@
 //! Personal data in clear text, as long as there is a key.
 
-use event_store::{PersonalKeys, personal_keys::KeyError};
+use event_store::{KeyRing, PersonalKeys, personal_keys::KeyError};
 use schemas::{EventId, Sealed};
 use serde::de::DeserializeOwned;
 
@@ -24,5 +24,23 @@ pub async fn open<T: DeserializeOwned>(
             Ok(None)
         }
         Err(error) => Err(error),
+    }
+}
+
+/// As [`open`], with keys that were asked for before.
+#[must_use]
+pub fn open_with<T: DeserializeOwned>(
+    ring: &KeyRing,
+    event: EventId,
+    field: &str,
+    sealed: &Sealed<T>,
+) -> Option<T> {
+    match ring.open(sealed, event, field) {
+        Ok(clear) => Some(clear),
+        Err(KeyError::Erased(_)) => None,
+        Err(_) => {
+            tracing::warn!(event.id = %event, field, "the requester's key does not open this");
+            None
+        }
     }
 }

@@ -48,6 +48,11 @@ pub struct Ticket {
     pub version: i32,
     pub assignee: Option<String>,
     pub corrections: Option<Json<BTreeMap<Decision, Decided>>>,
+    pub language: Option<String>,
+    pub resolved_at: Option<DateTime<Utc>>,
+    pub resolutions: i32,
+    pub reopenings: i32,
+    pub satisfaction: Option<i16>,
 }
 
 /// Where a ticket stands, as the column holds it.
@@ -80,10 +85,18 @@ macro_rules! select_tickets {
                       request_type, status, category, priority, sentiment, kind, route, urgency,
                       analysis as "analysis: _", needs_review, degraded, crm_system, crm_record_id, crm_status,
                       created_at, analyzed_at, crm_delivered_at, updated_at, position, version, assignee,
-                      corrections as "corrections: _"
+                      corrections as "corrections: _", language, resolved_at, resolutions, reopenings, satisfaction
                from projector.tickets "# $(+ $rest)+
             $(, $argument)*
         )
     };
 }
 pub(crate) use select_tickets;
+
+/// Every ticket in the order of creation: for small read models, as in tests.
+///
+/// # Errors
+/// When the database cannot be asked.
+pub async fn all(pool: &sqlx::PgPool) -> Result<Vec<Ticket>, sqlx::Error> {
+    select_tickets!("order by number").fetch_all(pool).await
+}

@@ -31,7 +31,7 @@ use tokio::sync::watch;
 pub use append::{Append, Appended, Expected, Idempotency, NewEvent};
 pub use error::{AppendError, StoreError};
 pub use handle::{HandleError, Handled, Outcome, Stamp};
-pub use personal_keys::PersonalKeys;
+pub use personal_keys::{KeyRing, PersonalKeys};
 
 /// The log, as one process sees it. Cheap to clone; clones share the pool and the writer.
 #[derive(Clone, Debug)]

@@ -1,5 +1,9 @@
 //! The keys of personal data: one per requester, wrapped by a master key that never enters the database.
 
+mod ring;
+
+pub use ring::KeyRing;
+
 use std::{
     collections::HashMap,
     path::Path,

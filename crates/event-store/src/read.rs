@@ -2,6 +2,7 @@
 //! are drawn in commit order.
 
 mod select;
+pub mod streams;
 
 pub use select::{Selection, TypeCount};
 

@@ -1,21 +1,16 @@
 //! The analyzer answered, or gave up.
 
-use event_store::PersonalKeys;
+use event_store::KeyRing;
 use schemas::{Envelope, event::TicketAnalyzed};
 use sqlx::types::Json;
 
 use super::work::show_corrections;
-use crate::{personal::open, read_model::Ticket};
+use crate::{personal::open_with, read_model::Ticket};
 
 /// The newest answer counts as a whole: nothing of an earlier one stays, but for what people corrected.
-pub(super) async fn analyzed(
-    keys: &PersonalKeys,
-    ticket: &mut Ticket,
-    event: &Envelope,
-    data: &TicketAnalyzed,
-) -> anyhow::Result<()> {
-    ticket.summary = open(keys, event.id, "summary", &data.summary).await?;
-    ticket.entities = open(keys, event.id, "entities", &data.entities).await?.map(Json);
+pub(super) fn analyzed(ring: &KeyRing, ticket: &mut Ticket, event: &Envelope, data: &TicketAnalyzed) {
+    ticket.summary = open_with(ring, event.id, "summary", &data.summary);
+    ticket.entities = open_with(ring, event.id, "entities", &data.entities).map(Json);
     ticket.category = Some(data.category.label.clone());
     ticket.priority = Some(data.priority.label.name().to_owned());
     ticket.sentiment = Some(data.sentiment.label.name().to_owned());
@@ -26,8 +21,8 @@ pub(super) async fn analyzed(
     ticket.degraded = data.degraded;
     ticket.analysis = Some(Json(data.clone().with_personal((), ())));
     ticket.analyzed_at.get_or_insert(event.time);
+    ticket.language = Some(data.language.clone());
     show_corrections(ticket);
-    Ok(())
 }
 
 /// Nobody has looked at the ticket yet: a person should.

@@ -1,26 +1,22 @@
 //! A ticket begins.
 
-use event_store::PersonalKeys;
+use event_store::KeyRing;
 use schemas::{Envelope, event::TicketSubmitted};
 
 use crate::{
-    personal::open,
+    personal::open_with,
     read_model::{Ticket, crm_status, status},
 };
 
 /// The ticket as it was handed in.
-pub(super) async fn submitted(
-    keys: &PersonalKeys,
-    event: &Envelope,
-    data: &TicketSubmitted,
-) -> anyhow::Result<Ticket> {
-    Ok(Ticket {
+pub(super) fn submitted(ring: &KeyRing, event: &Envelope, data: &TicketSubmitted) -> Ticket {
+    Ticket {
         id: event.subject.to_string(),
         number: event.position.0,
         requester_id: data.requester.id.to_string(),
-        name: open(keys, event.id, "name", &data.requester.name).await?,
-        email: open(keys, event.id, "email", &data.requester.email).await?,
-        description: open(keys, event.id, "description", &data.description).await?,
+        name: open_with(ring, event.id, "name", &data.requester.name),
+        email: open_with(ring, event.id, "email", &data.requester.email),
+        description: open_with(ring, event.id, "description", &data.description),
         summary: None,
         entities: None,
         request_type: data.request_type.clone(),
@@ -46,5 +42,10 @@ pub(super) async fn submitted(
         version: 0,
         assignee: None,
         corrections: None,
-    })
+        language: None,
+        resolved_at: None,
+        resolutions: 0,
+        reopenings: 0,
+        satisfaction: None,
+    }
 }

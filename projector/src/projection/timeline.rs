@@ -12,22 +12,22 @@ use crate::queries::timed;
 
 /// A row of `projector.timeline`, its fields named as the columns.
 #[derive(Debug, Serialize)]
-pub(super) struct Entry {
-    ticket_id: String,
-    version: i32,
-    position: i64,
-    event_id: Uuid,
-    r#type: String,
-    recorded_at: DateTime<Utc>,
-    actor: String,
-    traceparent: Option<String>,
+pub(crate) struct Entry {
+    pub(crate) ticket_id: String,
+    pub(crate) version: i32,
+    pub(crate) position: i64,
+    pub(crate) event_id: Uuid,
+    pub(crate) r#type: String,
+    pub(crate) recorded_at: DateTime<Utc>,
+    pub(crate) actor: String,
+    pub(crate) traceparent: Option<String>,
     /// Text, not a parsed value: parsing would turn 0.93 into 0.9300000071525574.
-    details: Option<Box<RawValue>>,
-    sealed: Option<Json<SealedMembers>>,
+    pub(crate) details: Option<Box<RawValue>>,
+    pub(crate) sealed: Option<Json<SealedMembers>>,
 }
 
 impl Entry {
-    pub(super) fn new(event: &Envelope, fact: Option<&TicketEvent>) -> serde_json::Result<Self> {
+    pub(crate) fn new(event: &Envelope, fact: Option<&TicketEvent>) -> serde_json::Result<Self> {
         Ok(Self {
             ticket_id: event.subject.to_string(),
             version: event.version.0,

@@ -3,20 +3,38 @@
 use std::collections::BTreeMap;
 
 use schemas::{
-    event::{AnalysisCorrected, TicketAssigned},
+    Envelope,
+    event::{AnalysisCorrected, ResolutionConfirmed, TicketAssigned},
     work::{Decided, Decision},
 };
 use sqlx::types::Json;
 
-use crate::read_model::Ticket;
+use crate::read_model::{Ticket, status};
 
 pub(super) fn assigned(ticket: &mut Ticket, data: &TicketAssigned) {
     ticket.assignee = Some(data.assignee.clone());
 }
 
-/// `status` is one of [`crate::read_model::status`].
+/// `status` is one of [`status`].
 pub(super) fn moved_to(ticket: &mut Ticket, status: &str) {
     status.clone_into(&mut ticket.status);
+}
+
+pub(super) fn resolved(ticket: &mut Ticket, event: &Envelope) {
+    moved_to(ticket, status::RESOLVED);
+    ticket.resolved_at = Some(event.time);
+    ticket.resolutions += 1;
+}
+
+/// The resolution did not hold.
+pub(super) fn reopened(ticket: &mut Ticket) {
+    moved_to(ticket, status::OPEN);
+    ticket.resolved_at = None;
+    ticket.reopenings += 1;
+}
+
+pub(super) fn confirmed(ticket: &mut Ticket, data: &ResolutionConfirmed) {
+    ticket.satisfaction = Some(data.score.into());
 }
 
 pub(super) fn corrected(ticket: &mut Ticket, data: &AnalysisCorrected) {

@@ -9,7 +9,7 @@ use local_stack::testing::TestDatabase;
 use metrics_exporter_prometheus::PrometheusBuilder;
 use projector::{Settings, http, projection};
 use schemas::{EventId, Position, TicketEvent, TicketId, envelope::Metadata};
-use sqlx::PgPool;
+use sqlx::{AssertSqlSafe, PgPool};
 use subscription::{Progress, Stage};
 use tokio::task::JoinHandle;
 use tokio_util::sync::CancellationToken;
@@ -58,7 +58,10 @@ impl Hub {
 
     /// Removes every row of the read model.
     pub(crate) async fn empty(&self) {
-        sqlx::raw_sql("truncate projector.tickets, projector.timeline").execute(self.pool()).await.unwrap();
+        let tables = "projector.tickets, projector.timeline, projector.statistics, projector.requesters,
+                      projector.embeddings";
+        let truncate = AssertSqlSafe(format!("truncate {tables}"));
+        sqlx::raw_sql(truncate).execute(self.pool()).await.unwrap();
     }
 
     /// Ends the projection as a crash would, and starts another at the start of the log.

@@ -7,6 +7,7 @@ mod deeds;
 mod events;
 mod hub;
 
+mod counters;
 mod http;
 mod journey;
 mod list;

@@ -14,17 +14,20 @@ use crate::{
 };
 
 /// Every row of the read model; `projected_at` is the one column that is no function of the log.
-async fn read_model(hub: &Hub) -> Vec<Value> {
+pub(crate) async fn read_model(hub: &Hub) -> Vec<Value> {
     sqlx::query_scalar(
         "select to_jsonb(t) from projector.tickets t
-         union all select to_jsonb(l) - 'projected_at' from projector.timeline l order by 1",
+         union all select to_jsonb(l) - 'projected_at' from projector.timeline l
+         union all select to_jsonb(s) from projector.statistics s where count <> 0
+         union all select to_jsonb(r) from projector.requesters r
+         union all select to_jsonb(e) from projector.embeddings e order by 1",
     )
     .fetch_all(hub.pool())
     .await
     .unwrap()
 }
 
-async fn busy_log() -> Hub {
+pub(crate) async fn busy_log() -> Hub {
     let hub = Hub::start().await;
     hub.whole_journey().await;
     for n in 2..=5 {
@@ -59,7 +62,9 @@ async fn one_large_batch_makes_the_same_as_many_small_ones() {
     hub.work_on(1).await;
     apply(&hub, 1).await;
     let grown = read_model(&hub).await;
-    assert_eq!(grown.len(), 2 + 15, "tickets and events");
+    let tickets = grown.iter().filter(|row| row.get("description").is_some()).count();
+    let events = grown.iter().filter(|row| row.get("event_id").is_some()).count();
+    assert_eq!((tickets, events), (2, 15));
     hub.empty().await;
     apply(&hub, 15).await;
     assert_eq!(read_model(&hub).await, grown);
