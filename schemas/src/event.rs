@@ -5,7 +5,11 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use serde_json::value::RawValue;
 
-use crate::{analysis::SealedAnalysis, id::RequesterId, personal::Sealed};
+use crate::{
+    analysis::SealedAnalysis,
+    id::{Position, RequesterId},
+    personal::Sealed,
+};
 
 pub use crate::work::{
     AnalysisCorrected, ResolutionConfirmed, TicketAssigned, TicketClosed, TicketCommented, TicketReopened,
@@ -67,6 +71,12 @@ events! {
     CrmRecordCreated(CrmRecordCreated) = "hub.ticket.crm-record-created.v1", "crm-record-created";
     /// The CRM would not take the ticket; an operator decides.
     CrmDeliveryParked(CrmDeliveryParked) = "hub.ticket.crm-delivery-parked.v1", "crm-delivery-parked";
+    /// A request carried the ticket to the CRM and left no record; it goes again.
+    CrmDeliveryAttempted(CrmDeliveryAttempted) = "hub.ticket.crm-delivery-attempted.v1", "crm-delivery-attempted";
+    /// The CRM's record says what became of the ticket since.
+    CrmRecordUpdated(CrmRecordUpdated) = "hub.ticket.crm-record-updated.v1", "crm-record-updated";
+    /// The CRM no longer holds the ticket's record.
+    CrmRecordLost(CrmRecordLost) = "hub.ticket.crm-record-lost.v1", "crm-record-lost";
     /// Somebody takes care of the ticket.
     Assigned(TicketAssigned) = "hub.ticket.assigned.v1", "assigned";
     /// Somebody said something about it.
@@ -166,7 +176,7 @@ pub enum CrmOutcome {
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase")]
 pub struct CrmRecordCreated {
-    /// Which CRM: `zoho`.
+    /// Which system: `zoho`, `webhook`.
     pub system: String,
     /// The CRM's own id of the record.
     pub record_id: String,
@@ -181,10 +191,49 @@ pub struct CrmRecordCreated {
 /// The CRM would not take the ticket.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct CrmDeliveryParked {
-    /// Which CRM: `zoho`.
+    /// Which system: `zoho`, `webhook`.
     pub system: String,
     /// Why: the CRM's code and our reading of it, without quoting the ticket.
     pub reason: String,
     /// How many requests carried the ticket.
     pub attempts: u32,
+}
+
+/// A request carried the ticket and left no record.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+pub struct CrmDeliveryAttempted {
+    /// Which system: `zoho`, `webhook`.
+    pub system: String,
+    /// The delivery batch of the request.
+    pub batch: String,
+    /// Which request it was, from 1.
+    pub attempt: u32,
+    /// What is known of it, without quoting the ticket.
+    pub reason: String,
+}
+
+/// The CRM's record says what became of the ticket since.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "camelCase")]
+pub struct CrmRecordUpdated {
+    /// Which system: `zoho`, `webhook`.
+    pub system: String,
+    /// The CRM's own id of the record.
+    pub record_id: String,
+    /// The record says everything up to this event.
+    pub through: Position,
+    /// How many requests it took.
+    pub attempts: u32,
+}
+
+/// The CRM no longer holds the record: somebody deleted it there.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "camelCase")]
+pub struct CrmRecordLost {
+    /// Which system: `zoho`.
+    pub system: String,
+    /// The id the record had.
+    pub record_id: String,
+    /// Who noticed: `reconciliation`, `update`.
+    pub noticed: String,
 }

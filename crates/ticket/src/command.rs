@@ -3,8 +3,9 @@
 use schemas::{
     Sealed,
     event::{
-        AnalysisFailed, CrmDeliveryParked, CrmRecordCreated, ResolutionConfirmed, TicketAnalyzed,
-        TicketAssigned, TicketCommented, TicketReopened, TicketResolved, TicketSubmitted,
+        AnalysisFailed, CrmDeliveryAttempted, CrmDeliveryParked, CrmRecordCreated, CrmRecordLost,
+        CrmRecordUpdated, ResolutionConfirmed, TicketAnalyzed, TicketAssigned, TicketCommented,
+        TicketReopened, TicketResolved, TicketSubmitted,
     },
     work::{Decided, Decision},
 };
@@ -22,6 +23,12 @@ pub enum Command {
     RecordCrmRecord(CrmRecordCreated),
     /// The CRM sink gives up until an operator decides.
     RecordCrmParked(CrmDeliveryParked),
+    /// A request to the CRM left no record.
+    RecordCrmAttempt(CrmDeliveryAttempted),
+    /// The CRM's record was brought up to date.
+    RecordCrmUpdate(CrmRecordUpdated),
+    /// The CRM no longer holds the record.
+    RecordCrmLoss(CrmRecordLost),
     /// Somebody says something.
     Comment(TicketCommented),
     /// Somebody is to take care of it.

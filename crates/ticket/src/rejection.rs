@@ -22,6 +22,9 @@ pub enum Rejection {
     /// A ticket has one CRM record; another id for it is a duplicate somebody must look at.
     #[error("the ticket already has the CRM record {0}")]
     OtherCrmRecord(String),
+    /// Only a record that exists can be brought up to date.
+    #[error("the ticket has no CRM record")]
+    NoCrmRecord,
     /// Comments, assignees and resolutions are for tickets that somebody still looks at.
     #[error("the ticket is closed: reopen it first")]
     Closed,
@@ -54,6 +57,7 @@ impl Rejection {
             Self::NotSubmitted => "not-submitted",
             Self::ImpossibleAnalysis(_) => "impossible-analysis",
             Self::OtherCrmRecord(_) => "other-crm-record",
+            Self::NoCrmRecord => "no-crm-record",
             Self::Closed => "closed",
             Self::AlreadyOpen => "already-open",
             Self::NotResolved => "not-resolved",

@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 
 use schemas::{
-    EventId, TicketEvent,
+    EventId, Position, TicketEvent,
     analysis::ModelRef,
     event::{ResolutionConfirmed, TicketAnalyzed},
     work::{Decided, Decision},
@@ -24,8 +24,17 @@ pub struct Ticket {
     pub analysis: Option<Analyzed>,
     /// What people corrected. A person's word outlasts a later analysis.
     pub corrections: BTreeMap<Decision, Decided>,
-    /// The id of its one CRM record.
-    pub crm_record: Option<String>,
+    /// Its one record in each system it is delivered to.
+    pub crm_records: BTreeMap<String, CrmRecord>,
+}
+
+/// A record of the ticket in another system.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct CrmRecord {
+    /// That system's id.
+    pub id: String,
+    /// Updates so far brought it up to this event; the start where there was none.
+    pub through: Position,
 }
 
 /// Where a ticket stands.
@@ -89,7 +98,17 @@ pub fn evolve(mut ticket: Ticket, id: EventId, event: &TicketEvent) -> Ticket {
     match event {
         TicketEvent::Submitted(_) => ticket.submitted = true,
         TicketEvent::Analyzed(answer) => ticket.analysis = Some(Analyzed::new(id, answer)),
-        TicketEvent::CrmRecordCreated(record) => ticket.crm_record = Some(record.record_id.clone()),
+        TicketEvent::CrmRecordCreated(data) => {
+            let record = CrmRecord { id: data.record_id.clone(), through: Position::START };
+            ticket.crm_records.insert(data.system.clone(), record);
+        }
+        TicketEvent::CrmRecordUpdated(data) => {
+            let record = CrmRecord { id: data.record_id.clone(), through: data.through };
+            ticket.crm_records.insert(data.system.clone(), record);
+        }
+        TicketEvent::CrmRecordLost(data) => {
+            ticket.crm_records.remove(&data.system);
+        }
         TicketEvent::Assigned(data) => ticket.assignee = Some(data.assignee.clone()),
         TicketEvent::Resolved(_) => {
             ticket.status = Status::Resolved;
@@ -106,7 +125,10 @@ pub fn evolve(mut ticket: Ticket, id: EventId, event: &TicketEvent) -> Ticket {
         TicketEvent::AnalysisCorrected(data) => {
             ticket.corrections.insert(data.field, data.to.clone());
         }
-        TicketEvent::AnalysisFailed(_) | TicketEvent::CrmDeliveryParked(_) | TicketEvent::Commented(_) => {}
+        TicketEvent::AnalysisFailed(_)
+        | TicketEvent::CrmDeliveryParked(_)
+        | TicketEvent::CrmDeliveryAttempted(_)
+        | TicketEvent::Commented(_) => {}
     }
     ticket
 }

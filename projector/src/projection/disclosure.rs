@@ -28,6 +28,9 @@ pub(super) fn impersonal(fact: &TicketEvent) -> serde_json::Result<Box<RawValue>
         TicketEvent::AnalysisFailed(_)
         | TicketEvent::CrmRecordCreated(_)
         | TicketEvent::CrmDeliveryParked(_)
+        | TicketEvent::CrmDeliveryAttempted(_)
+        | TicketEvent::CrmRecordUpdated(_)
+        | TicketEvent::CrmRecordLost(_)
         | TicketEvent::Assigned(_)
         | TicketEvent::Closed(_)
         | TicketEvent::ResolutionConfirmed(_) => fact.to_data(),

@@ -45,11 +45,18 @@ impl Folded {
         self.changed_in = Some(hour);
         let ticket = &mut self.ticket;
         match &fact.says {
-            None | Some(TicketEvent::Submitted(_) | TicketEvent::Commented(_)) => {}
+            None
+            | Some(
+                TicketEvent::Submitted(_)
+                | TicketEvent::Commented(_)
+                | TicketEvent::CrmDeliveryAttempted(_)
+                | TicketEvent::CrmRecordUpdated(_),
+            ) => {}
             Some(TicketEvent::Analyzed(data)) => analysis::analyzed(ring, ticket, event, data),
             Some(TicketEvent::AnalysisFailed(_)) => analysis::failed(ticket),
             Some(TicketEvent::CrmRecordCreated(data)) => delivery::record_created(ticket, event, data),
             Some(TicketEvent::CrmDeliveryParked(data)) => delivery::parked(ticket, data),
+            Some(TicketEvent::CrmRecordLost(data)) => delivery::record_lost(ticket, data),
             Some(TicketEvent::Assigned(data)) => work::assigned(ticket, data),
             Some(TicketEvent::Resolved(_)) => work::resolved(ticket, event),
             Some(TicketEvent::Reopened(_)) => work::reopened(ticket),

@@ -52,7 +52,7 @@ pub(crate) fn arrived(ticket: &Ticket, journey: &Journey) -> String {
 /// One hop of a journey.
 pub(crate) fn hop(hop: &Hop) -> String {
     format!(
-        "{:>6}  {:<20} {}  +{:<8} {:<8}  {}",
+        "{:>6}  {:<22} {}  +{:<8} {:<8}  {}",
         style(format!("#{}", hop.position)).dim(),
         style(&hop.name).cyan(),
         hop.at,
@@ -82,6 +82,21 @@ fn what_happened(hop: &Hop) -> String {
         ),
         "crm-record-created" => {
             format!("{} record {} ({}, batch {})", of("/system"), of("/recordId"), of("/how"), of("/batch"))
+        }
+        "crm-delivery-attempted" => {
+            format!(
+                "{} attempt {}: {} (batch {})",
+                of("/system"),
+                of("/attempt"),
+                of("/reason"),
+                of("/batch")
+            )
+        }
+        "crm-record-updated" => {
+            format!("{} record {} says all up to #{}", of("/system"), of("/recordId"), of("/through"))
+        }
+        "crm-record-lost" => {
+            format!("{} record {} is gone, noticed by {}", of("/system"), of("/recordId"), of("/noticed"))
         }
         "crm-delivery-parked" | "analysis-failed" => of("/reason"),
         _ => String::new(),

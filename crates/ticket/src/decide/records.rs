@@ -2,7 +2,10 @@
 
 use schemas::{
     TicketEvent,
-    event::{AnalysisFailed, CrmDeliveryParked, CrmRecordCreated, TicketAnalyzed},
+    event::{
+        AnalysisFailed, CrmDeliveryAttempted, CrmDeliveryParked, CrmRecordCreated, CrmRecordLost,
+        CrmRecordUpdated, TicketAnalyzed,
+    },
 };
 
 use super::Outcome;
@@ -42,16 +45,39 @@ pub(super) fn analysis_failure(ticket: &Ticket, failure: AnalysisFailed) -> Opti
     ticket.analysis.is_none().then_some(TicketEvent::AnalysisFailed(failure))
 }
 
-/// A ticket has one record, whatever becomes of it later.
+/// A ticket has one record in a system, whatever becomes of it later.
 pub(super) fn crm_record(ticket: &Ticket, record: CrmRecordCreated) -> Outcome {
-    match &ticket.crm_record {
+    match ticket.crm_records.get(&record.system) {
         None => Ok(Some(TicketEvent::CrmRecordCreated(record))),
-        Some(known) if *known == record.record_id => Ok(None),
-        Some(known) => Err(Rejection::OtherCrmRecord(known.clone())),
+        Some(known) if known.id == record.record_id => Ok(None),
+        Some(known) => Err(Rejection::OtherCrmRecord(known.id.clone())),
     }
 }
 
 /// Parking a delivered ticket is no news.
 pub(super) fn crm_parked(ticket: &Ticket, parked: CrmDeliveryParked) -> Option<TicketEvent> {
-    ticket.crm_record.is_none().then_some(TicketEvent::CrmDeliveryParked(parked))
+    let delivered = ticket.crm_records.contains_key(&parked.system);
+    (!delivered).then_some(TicketEvent::CrmDeliveryParked(parked))
+}
+
+/// Nor is an attempt to deliver it once more.
+pub(super) fn crm_attempt(ticket: &Ticket, attempt: CrmDeliveryAttempted) -> Option<TicketEvent> {
+    let delivered = ticket.crm_records.contains_key(&attempt.system);
+    (!delivered).then_some(TicketEvent::CrmDeliveryAttempted(attempt))
+}
+
+/// A record only ever moves forward, and it is the ticket's own.
+pub(super) fn crm_update(ticket: &Ticket, update: CrmRecordUpdated) -> Outcome {
+    match ticket.crm_records.get(&update.system) {
+        None => Err(Rejection::NoCrmRecord),
+        Some(known) if known.id != update.record_id => Err(Rejection::OtherCrmRecord(known.id.clone())),
+        Some(known) if known.through >= update.through => Ok(None),
+        Some(_) => Ok(Some(TicketEvent::CrmRecordUpdated(update))),
+    }
+}
+
+/// What is lost is the record the ticket has; the loss of another one is no news.
+pub(super) fn crm_loss(ticket: &Ticket, loss: CrmRecordLost) -> Option<TicketEvent> {
+    let held = ticket.crm_records.get(&loss.system).is_some_and(|known| known.id == loss.record_id);
+    held.then_some(TicketEvent::CrmRecordLost(loss))
 }

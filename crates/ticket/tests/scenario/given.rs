@@ -58,6 +58,9 @@ impl Then {
 fn is_report(event: &TicketEvent) -> bool {
     matches!(
         event,
-        TicketEvent::AnalysisFailed(_) | TicketEvent::CrmDeliveryParked(_) | TicketEvent::Commented(_)
+        TicketEvent::AnalysisFailed(_)
+            | TicketEvent::CrmDeliveryParked(_)
+            | TicketEvent::CrmDeliveryAttempted(_)
+            | TicketEvent::Commented(_)
     )
 }

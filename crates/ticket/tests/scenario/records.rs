@@ -1,8 +1,11 @@
 //! What the services report.
 
 use schemas::{
-    TicketEvent,
-    event::{AnalysisFailed, CrmDeliveryParked},
+    Position, TicketEvent,
+    event::{
+        AnalysisFailed, CrmDeliveryAttempted, CrmDeliveryParked, CrmRecordCreated, CrmRecordLost,
+        CrmRecordUpdated,
+    },
 };
 use ticket::{Command, Rejection};
 
@@ -94,4 +97,65 @@ fn parking_a_delivered_ticket_is_no_news() {
         .when(Command::RecordCrmParked(parked.clone()))
         .then(&TicketEvent::CrmDeliveryParked(parked.clone()));
     given(&[submitted(), created]).when(Command::RecordCrmParked(parked)).then_nothing_happens();
+}
+
+#[test]
+fn a_ticket_has_one_record_per_system() {
+    let zoho = TicketEvent::CrmRecordCreated(record("1"));
+    let other = CrmRecordCreated { system: "webhook".into(), ..record("2") };
+    given(&[submitted(), zoho])
+        .when(Command::RecordCrmRecord(other.clone()))
+        .then(&TicketEvent::CrmRecordCreated(other));
+}
+
+#[test]
+fn an_attempt_is_news_until_there_is_a_record() {
+    let attempt = CrmDeliveryAttempted {
+        system: "zoho".into(),
+        batch: "b_1".into(),
+        attempt: 1,
+        reason: "no record".into(),
+    };
+    given(&[submitted()])
+        .when(Command::RecordCrmAttempt(attempt.clone()))
+        .then(&TicketEvent::CrmDeliveryAttempted(attempt.clone()));
+    given(&[submitted(), TicketEvent::CrmRecordCreated(record("1"))])
+        .when(Command::RecordCrmAttempt(attempt))
+        .then_nothing_happens();
+}
+
+fn update(through: i64) -> CrmRecordUpdated {
+    let (system, record_id) = ("zoho".into(), "1".into());
+    CrmRecordUpdated { system, record_id, through: Position(through), attempts: 1 }
+}
+
+#[test]
+fn a_record_only_moves_forward() {
+    let (created, updated) =
+        (TicketEvent::CrmRecordCreated(record("1")), TicketEvent::CrmRecordUpdated(update(7)));
+    given(&[submitted(), created.clone()]).when(Command::RecordCrmUpdate(update(7))).then(&updated);
+    for older in [update(6), update(7)] {
+        given(&[submitted(), created.clone(), updated.clone()])
+            .when(Command::RecordCrmUpdate(older))
+            .then_nothing_happens();
+    }
+    let other = CrmRecordUpdated { record_id: "2".into(), ..update(9) };
+    given(&[submitted(), created])
+        .when(Command::RecordCrmUpdate(other))
+        .then_refused(&Rejection::OtherCrmRecord("1".into()));
+    given(&[submitted()]).when(Command::RecordCrmUpdate(update(7))).then_refused(&Rejection::NoCrmRecord);
+}
+
+#[test]
+fn a_lost_record_makes_room_for_another() {
+    let lost =
+        |id: &str| CrmRecordLost { system: "zoho".into(), record_id: id.into(), noticed: "update".into() };
+    let created = TicketEvent::CrmRecordCreated(record("1"));
+    given(&[submitted(), created.clone()])
+        .when(Command::RecordCrmLoss(lost("1")))
+        .then(&TicketEvent::CrmRecordLost(lost("1")));
+    given(&[submitted(), created.clone()]).when(Command::RecordCrmLoss(lost("2"))).then_nothing_happens();
+    given(&[submitted(), created, TicketEvent::CrmRecordLost(lost("1"))])
+        .when(Command::RecordCrmRecord(record("2")))
+        .then(&TicketEvent::CrmRecordCreated(record("2")));
 }
