@@ -28,13 +28,14 @@ pub struct Request {
     pub traceparent: String,
 }
 
-/// A ticket there is, as far as its submission tells.
+/// A ticket there is, with everything that happened to it until it was found.
 #[derive(Debug)]
 pub struct Known {
     /// Its id.
     pub id: TicketId,
     story: EventId,
     requester: RequesterId,
+    past: Vec<Envelope>,
 }
 
 /// Why an order was not carried out.
@@ -75,21 +76,30 @@ impl OrderError {
 /// # Errors
 /// [`OrderError::NoSuchTicket`], or [`OrderError::Find`].
 pub async fn find(store: &EventStore, name: &str) -> Result<Known, OrderError> {
-    let first = match (name.parse(), name.parse()) {
-        (Ok(id), _) => store.read_first(id).await?,
-        (_, Ok(number)) => store.read_positions(&[Position(number)]).await?.pop(),
+    let id = match (name.parse(), name.parse()) {
+        (Ok(id), _) => Some(id),
+        (_, Ok(number)) => {
+            store.read_positions(&[Position(number)]).await?.pop().filter(is_first).map(|e| e.subject)
+        }
         _ => None,
     };
-    Known::by(first.as_ref().ok_or(OrderError::NoSuchTicket)?)
+    let id = id.ok_or(OrderError::NoSuchTicket)?;
+    Known::by(store.read_stream(id, Version::NONE).await?)
+}
+
+/// A ticket's number is the position of its first event; the positions of others are nobody's.
+fn is_first(event: &Envelope) -> bool {
+    event.version == Version(1)
 }
 
 impl Known {
-    fn by(first: &Envelope) -> Result<Self, OrderError> {
+    fn by(past: Vec<Envelope>) -> Result<Self, OrderError> {
+        let first = past.first().ok_or(OrderError::NoSuchTicket)?;
         match first.event() {
             Ok(TicketEvent::Submitted(submitted)) => {
-                Ok(Self { id: first.subject, story: first.id, requester: submitted.requester.id })
+                Ok(Self { id: first.subject, story: first.id, requester: submitted.requester.id, past })
             }
-            // The number of another event, or a submission this build cannot read.
+            // A submission this build cannot read.
             Ok(_) | Err(schemas::event::DecodeError::UnknownType(_)) => Err(OrderError::NoSuchTicket),
             Err(schemas::event::DecodeError::Malformed { .. }) => {
                 Err(StoreError::Damaged { position: first.position, what: "data" }.into())
@@ -105,7 +115,7 @@ impl Known {
 pub async fn carry_out(
     store: &EventStore,
     keys: &PersonalKeys,
-    ticket: &Known,
+    ticket: Known,
     request: Request,
 ) -> Result<Handled<Ticket>, OrderError> {
     let id = EventId::new(Uuid::now_v7());
@@ -118,7 +128,8 @@ pub async fn carry_out(
         actor: ACTOR.to_owned(),
     };
     let stamp = Stamp { id, metadata, required: request.required, idempotency: request.idempotency };
-    Ok(store.handle(ticket.id, stamp, evolve, |state| decide(state, command.clone())).await?)
+    let decide = |state: &Ticket| decide(state, command.clone());
+    Ok(store.handle_knowing(ticket.id, Some(ticket.past), stamp, evolve, decide).await?)
 }
 
 /// For whom, and into which event.

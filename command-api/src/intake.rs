@@ -1,11 +1,11 @@
 //! From a valid submission to `TicketSubmitted` in the log: personal data is sealed on the way and never stored clear.
 
 use event_store::{
-    Append, AppendError, Appended, EventStore, Expected, Idempotency, NewEvent, PersonalKeys,
+    Append, AppendError, Appended, EventStore, Expected, Idempotency, KeyDraft, NewEvent, PersonalKeys,
     personal_keys::KeyError,
 };
 use schemas::{
-    EventId, TicketId, Version,
+    EventId, RequesterId, TicketId, Version,
     envelope::Metadata,
     event::{Attachment, Requester, TicketSubmitted},
 };
@@ -70,49 +70,86 @@ pub async fn accept(
     keys: &PersonalKeys,
     request: Request<'_>,
 ) -> Result<Appended, IntakeError> {
-    let ticket = TicketId::new(Ulid::generate());
-    let id = EventId::new(Uuid::now_v7());
-    let submitted = seal(keys, id, request.submission, request.recording).await?;
-    let metadata = Metadata {
-        correlationid: id,
-        causationid: None,
-        traceparent: Some(request.traceparent),
-        actor: "anonymous".to_owned(),
-    };
-    let decided = decide(&Ticket::default(), Command::Submit(submitted))?;
-    let append = Append {
-        ticket,
-        expected: Expected::Exactly(Version::NONE),
-        events: decided.into_iter().map(|event| NewEvent { id, event, metadata: metadata.clone() }).collect(),
-        idempotency: request.idempotency,
-    };
-    Ok(store.append(append).await?)
+    let Request { submission, recording, idempotency, traceparent } = request;
+    let requester = keys.requester_id(&submission.email);
+    let attachments = keep(keys, &requester, recording).await?;
+    let intake = Intake { ticket: TicketId::new(Ulid::generate()), requester, submission, attachments };
+    let mut key = keys.draft(&intake.requester)?;
+    // A second time only for a requester whose key this process did not know: then it is the right one.
+    for _ in 0..2 {
+        let append = intake.append(&key, &traceparent, idempotency.clone())?;
+        match store.append_sealed(append, &key).await {
+            Err(AppendError::OtherKey { wrapped }) => key = keys.adopt(&intake.requester, &wrapped)?,
+            Ok(appended) => {
+                // A replayed answer says nothing about the key.
+                if !appended.replayed {
+                    key.confirm();
+                }
+                return Ok(appended);
+            }
+            Err(error) => return Err(error.into()),
+        }
+    }
+    // Erased and made anew meanwhile: the client may ask again.
+    Err(AppendError::Unavailable(None).into())
 }
 
-async fn seal(
-    keys: &PersonalKeys,
-    id: EventId,
-    submission: &Submission,
-    recording: Option<Recording>,
-) -> Result<TicketSubmitted, KeyError> {
-    let requester = keys.requester_id(&submission.email);
-    let mut attachments = vec![];
-    if let Some(recording) = recording {
-        attachments.push(Attachment {
-            kind: "audio".to_owned(),
-            media_type: recording.media_type.to_owned(),
-            bytes: recording.bytes.len() as u64,
-            sha256: keys.keep_attachment(&requester, &recording.bytes).await?,
-        });
+/// A ticket on its way into the log.
+struct Intake<'a> {
+    ticket: TicketId,
+    requester: RequesterId,
+    submission: &'a Submission,
+    attachments: Vec<Attachment>,
+}
+
+impl Intake<'_> {
+    fn append(
+        &self,
+        key: &KeyDraft,
+        traceparent: &str,
+        idempotency: Option<Idempotency>,
+    ) -> Result<Append, IntakeError> {
+        let id = EventId::new(Uuid::now_v7());
+        let decided = decide(&Ticket::default(), Command::Submit(self.seal(key, id)?))?;
+        let metadata = Metadata {
+            correlationid: id,
+            causationid: None,
+            traceparent: Some(traceparent.to_owned()),
+            actor: "anonymous".to_owned(),
+        };
+        let events = decided.into_iter().map(|event| NewEvent { id, event, metadata: metadata.clone() });
+        Ok(Append {
+            ticket: self.ticket,
+            expected: Expected::Exactly(Version::NONE),
+            events: events.collect(),
+            idempotency,
+        })
     }
-    Ok(TicketSubmitted {
-        description: keys.seal(&requester, id, "description", &submission.description).await?,
-        requester: Requester {
-            name: keys.seal(&requester, id, "name", &submission.name).await?,
-            email: keys.seal(&requester, id, "email", &submission.email).await?,
-            id: requester,
-        },
-        request_type: submission.request_type.clone(),
-        attachments,
-    })
+
+    fn seal(&self, key: &KeyDraft, id: EventId) -> Result<TicketSubmitted, KeyError> {
+        Ok(TicketSubmitted {
+            description: key.seal(id, "description", &self.submission.description)?,
+            requester: Requester {
+                name: key.seal(id, "name", &self.submission.name)?,
+                email: key.seal(id, "email", &self.submission.email)?,
+                id: self.requester.clone(),
+            },
+            request_type: self.submission.request_type.clone(),
+            attachments: self.attachments.clone(),
+        })
+    }
+}
+
+async fn keep(
+    keys: &PersonalKeys,
+    requester: &RequesterId,
+    recording: Option<Recording>,
+) -> Result<Vec<Attachment>, KeyError> {
+    let Some(recording) = recording else { return Ok(vec![]) };
+    Ok(vec![Attachment {
+        kind: "audio".to_owned(),
+        media_type: recording.media_type.to_owned(),
+        bytes: recording.bytes.len() as u64,
+        sha256: keys.keep_attachment(requester, &recording.bytes).await?,
+    }])
 }

@@ -49,8 +49,9 @@ pub async fn command<B: OrderBody>(
             .map_err(|_| broken())?,
         traceparent: trace::of_request(&headers),
     };
-    let handled = desk::carry_out(&state.store, &state.keys, &ticket, request).await?;
-    Ok(answer(ticket.id, &handled))
+    let id = ticket.id;
+    let handled = desk::carry_out(&state.store, &state.keys, ticket, request).await?;
+    Ok(answer(id, &handled))
 }
 
 /// Where the ticket is now; of a replayed request: where it was after the first one.

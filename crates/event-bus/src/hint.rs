@@ -1,6 +1,8 @@
 //! "Something was appended": a plain NATS message without content. A lost hint costs a little latency, because every
 //! reader also looks by itself.
 
+use std::time::Duration;
+
 use futures::{Stream, StreamExt as _};
 use schemas::Position;
 use tokio::sync::watch;
@@ -8,6 +10,8 @@ use tokio::sync::watch;
 use crate::{Bus, BusError};
 
 const APPENDED: &str = "hub.hint.appended";
+/// Between two hints of one process. The first after a silence goes out at once.
+const PAUSE: Duration = Duration::from_millis(2);
 
 impl Bus {
     /// Tells whoever listens that the log has grown.
@@ -20,6 +24,8 @@ impl Bus {
     pub async fn forward_hints(&self, mut appended: watch::Receiver<Position>) {
         while appended.changed().await.is_ok() {
             self.hint_appended().await;
+            // Under load one hint speaks for many appends.
+            tokio::time::sleep(PAUSE).await;
         }
     }
 

@@ -97,7 +97,7 @@ impl Bus {
             .map_err(|error| BusError::unavailable("connecting")(error.into()))?;
         let jetstream = jetstream::context::ContextBuilder::new()
             .timeout(Self::REQUEST_TIMEOUT)
-            // The relay keeps at most one chunk in flight; this is only the library's own ceiling.
+            // A publisher keeps its own window; this is only the library's own ceiling.
             .max_ack_inflight(4096)
             .build(client.clone());
         Ok(Self { client, jetstream })

@@ -1,17 +1,22 @@
 //! Publishing: pipelined, every server acknowledgement awaited, and fenced by the stream's expected last sequence, so
 //! that of two relays at most one gets through. Where the bus stands is read from the stream itself.
 
-use std::future::IntoFuture as _;
+use std::collections::VecDeque;
 
-use async_nats::jetstream::{context::PublishErrorKind, message::PublishMessage};
+use async_nats::jetstream::{
+    context::{PublishAckFuture, PublishErrorKind},
+    message::PublishMessage,
+};
 use bytes::Bytes;
-use futures::future::try_join_all;
 use schemas::{Envelope, EventId, Position, subject};
 
 use crate::{Bus, BusError, headers, read};
 
 /// How far back from the end of the stream the last event of ours is looked for.
 const LOOK_BACK: u64 = 256;
+/// Messages without an acknowledgement at a time: enough that the server is never idle, few enough that the
+/// acknowledgement of the last one does not come too late.
+const WINDOW: usize = 1024;
 
 /// The end of the stream.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -45,33 +50,98 @@ impl Bus {
         if until > oldest { Err(BusError::Foreign) } else { Ok(Tail { sequence, ..Tail::default() }) }
     }
 
+    /// Publishes what follows `tail` in the log.
+    #[must_use]
+    pub fn publisher(&self, tail: Tail) -> Publisher {
+        Publisher { bus: self.clone(), sent: tail, acknowledged: tail, under_way: VecDeque::new() }
+    }
+
     /// Publishes `events`, which follow `tail` in the log, and returns the new tail once the server has acknowledged
     /// every one of them.
     ///
     /// # Errors
-    /// [`BusError::Fenced`] when the stream does not end at `tail`; some of the events may be on it after any error.
+    /// As [`Publisher::send`].
     pub async fn publish(&self, tail: Tail, events: &[Envelope]) -> Result<Tail, BusError> {
-        let mut acknowledgements = Vec::with_capacity(events.len());
-        let mut tail = tail;
+        let mut publisher = self.publisher(tail);
+        publisher.send(events).await?;
+        publisher.flush().await
+    }
+}
+
+/// Publishing without a pause: the next events go out while the server still acknowledges the ones before. After an
+/// error it is of no use any more: begin again from where the stream says it stands.
+pub struct Publisher {
+    bus: Bus,
+    /// Where the stream ends once everything sent is acknowledged.
+    sent: Tail,
+    acknowledged: Tail,
+    under_way: VecDeque<(Tail, PublishAckFuture)>,
+}
+
+impl Publisher {
+    /// Sends events that follow the ones sent before, waiting for the oldest acknowledgement wherever too many are
+    /// outstanding.
+    ///
+    /// # Errors
+    /// [`BusError::Fenced`] when the stream did not end where it was believed to; some of the events may be on it after
+    /// any error.
+    pub async fn send(&mut self, events: &[Envelope]) -> Result<(), BusError> {
         for event in events {
-            let message = PublishMessage::build().payload(payload(event)?).headers(headers::of(
-                event,
-                tail.position,
-                tail.sequence,
-            ));
-            let sent = self
+            if self.under_way.len() >= WINDOW {
+                self.settle_oldest().await?;
+            }
+            let headers = headers::of(event, self.sent.position, self.sent.sequence);
+            let message = PublishMessage::build().payload(payload(event)?).headers(headers);
+            let acknowledgement = self
+                .bus
                 .jetstream()
                 .send_publish(subject::of(event), message)
                 .await
                 .map_err(|error| BusError::unavailable("publishing")(error.into()))?;
-            let expected = tail.sequence;
-            acknowledgements
-                .push(async move { sent.into_future().await.map_err(|error| refused(error, expected)) });
-            tail = Tail { position: event.position, id: Some(event.id), sequence: tail.sequence + 1 };
+            let sequence = self.sent.sequence + 1;
+            self.sent = Tail { position: event.position, id: Some(event.id), sequence };
+            self.under_way.push_back((self.sent, acknowledgement));
         }
-        let acknowledged = try_join_all(acknowledgements).await?;
+        Ok(())
+    }
+
+    /// Waits until the server has acknowledged everything.
+    ///
+    /// # Errors
+    /// As [`Publisher::send`].
+    pub async fn flush(&mut self) -> Result<Tail, BusError> {
+        while !self.under_way.is_empty() {
+            self.settle_oldest().await?;
+        }
+        Ok(self.acknowledged)
+    }
+
+    /// Up to here the server has acknowledged.
+    #[must_use]
+    pub const fn acknowledged(&self) -> Tail {
+        self.acknowledged
+    }
+
+    async fn settle_oldest(&mut self) -> Result<(), BusError> {
+        let Some((tail, acknowledgement)) = self.under_way.pop_front() else { return Ok(()) };
+        let acknowledgement =
+            acknowledgement.await.map_err(|error| refused(error, tail.sequence.saturating_sub(1)))?;
         // A de-duplicated message keeps its old sequence: whatever we believed, the server is right.
-        Ok(acknowledged.last().map_or(tail, |ack| Tail { sequence: ack.sequence, ..tail }))
+        self.acknowledged = Tail { sequence: acknowledgement.sequence, ..tail };
+        if self.under_way.is_empty() {
+            self.sent = self.acknowledged;
+        }
+        Ok(())
+    }
+}
+
+impl std::fmt::Debug for Publisher {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        let Self { sent, acknowledged, .. } = self;
+        f.debug_struct("Publisher")
+            .field("sent", sent)
+            .field("acknowledged", acknowledged)
+            .finish_non_exhaustive()
     }
 }
 

@@ -1,9 +1,10 @@
 //! What is appended, and the answer to each command. The numbering, the version check and the idempotency check
-//! happen in one SQL function while the log head is locked (`migrations/*_event_log.sql`).
+//! happen in one SQL function while the log head is locked (`migrations/*_append_batch.sql`).
 
 use chrono::{DateTime, Utc};
-use schemas::{EventId, Position, TicketEvent, TicketId, Version, envelope::Metadata};
+use schemas::{EventId, Position, RequesterId, TicketEvent, TicketId, Version, envelope::Metadata};
 use sqlx::PgConnection;
+use uuid::Uuid;
 
 use crate::error::AppendError;
 
@@ -64,6 +65,16 @@ pub struct Appended {
     pub replayed: bool,
 }
 
+/// A key that a requester shall have from this append on, wrapped by the master key: what the append holds is sealed
+/// under it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct NewKey {
+    /// Whose.
+    pub requester: RequesterId,
+    /// The key itself, never in clear.
+    pub wrapped: Vec<u8>,
+}
+
 /// Appends a batch inside the caller's transaction, one answer per command in the order given. No two commands of a
 /// batch may share a stream or an idempotency key. The log head stays locked until the transaction ends: keep it
 /// short.
@@ -74,35 +85,104 @@ pub async fn append_in(
     connection: &mut PgConnection,
     batch: &[Append],
 ) -> Result<Vec<Result<Appended, AppendError>>, sqlx::Error> {
-    let columns = Columns::of(batch)?;
+    let encoded =
+        batch.iter().map(|append| Encoded::new(append.clone(), None)).collect::<Result<Vec<_>, _>>();
+    append_encoded(connection, encoded.map_err(|error| sqlx::Error::Encode(error.into()))?).await
+}
+
+/// A command as the database takes it.
+#[derive(Debug)]
+pub(crate) struct Encoded {
+    pub(crate) ticket: TicketId,
+    expected: Expected,
+    pub(crate) idempotency: Option<Idempotency>,
+    key: Option<NewKey>,
+    events: Vec<EncodedEvent>,
+}
+
+#[derive(Debug)]
+struct EncodedEvent {
+    id: Uuid,
+    type_name: &'static str,
+    data: String,
+    metadata: String,
+}
+
+impl Encoded {
+    pub(crate) fn new(append: Append, key: Option<NewKey>) -> Result<Self, serde_json::Error> {
+        let Append { ticket, expected, events, idempotency } = append;
+        let events = events.iter().map(EncodedEvent::new).collect::<Result<_, _>>()?;
+        Ok(Self { ticket, expected, idempotency, key, events })
+    }
+}
+
+impl EncodedEvent {
+    fn new(event: &NewEvent) -> Result<Self, serde_json::Error> {
+        Ok(Self {
+            id: event.id.as_uuid(),
+            type_name: event.event.type_name(),
+            data: Box::<str>::from(event.event.to_data()?).into(),
+            metadata: serde_json::to_string(&event.metadata)?,
+        })
+    }
+}
+
+/// As [`append_in`].
+pub(crate) async fn append_encoded(
+    connection: &mut PgConnection,
+    batch: Vec<Encoded>,
+) -> Result<Vec<Result<Appended, AppendError>>, sqlx::Error> {
+    let (columns, asked) = Columns::of(batch);
     let rows = sqlx::query!(
-        r#"select command as "command!", outcome as "outcome!", stream as "stream!", first_position, version as "version!",
-                  recorded as "recorded!"
-           from log.append($1::text[], $2::integer[], $3::text[], $4::bytea[],
-                           $5::integer[], $6::uuid[], $7::text[], $8::text[], $9::text[])"#,
+        r#"select command as "command!", outcome as "outcome!", stream as "stream!", first_position,
+                  version as "version!", recorded as "recorded!", wrapped
+           from log.append_batch($1::text[], $2::integer[],
+                                 $3::integer[], $4::text[], $5::integer[], $6::uuid[], $7::text[], $8::text[], $9::text[],
+                                 $10::integer[], $11::text[], $12::bytea[], $13::integer[], $14::text[], $15::bytea[])"#,
         &columns.streams,
         &columns.expected as &[Option<i32>],
-        &columns.keys as &[Option<String>],
-        &columns.hashes as &[Option<Vec<u8>>],
         &columns.commands,
+        &columns.event_streams,
+        &columns.versions as &[Option<i32>],
         &columns.ids,
         &columns.types as &[&str],
         &columns.data,
         &columns.metadata,
+        &columns.keyed_commands,
+        &columns.keys,
+        &columns.hashes,
+        &columns.new_key_commands,
+        &columns.requesters,
+        &columns.wrapped,
     )
     .fetch_all(connection)
     .await?;
-    if rows.len() != batch.len() {
-        return Err(sqlx::Error::Protocol(format!("{} answers to {} commands", rows.len(), batch.len())));
+    if let [row] = rows.as_slice()
+        && row.command == 0
+    {
+        let first = row.first_position.ok_or_else(|| protocol("without a position"))?;
+        return Ok(all_appended(&asked, Position(first), row.recorded));
     }
-    batch
+    if rows.len() != asked.len() {
+        return Err(sqlx::Error::Protocol(format!("{} answers to {} commands", rows.len(), asked.len())));
+    }
+    asked
         .iter()
         .zip(rows)
-        .map(|(append, row)| {
+        .map(|(asked, row)| {
             let position = row.first_position.map(Position);
-            answer(append, &row.outcome, &row.stream, position, Version(row.version), row.recorded)
+            let place = (position, Version(row.version), row.recorded);
+            answer(asked, &row.outcome, &row.stream, place, row.wrapped)
         })
         .collect()
+}
+
+/// What is remembered of a command to read its answer.
+#[derive(Clone, Copy, Debug)]
+struct Asked {
+    ticket: TicketId,
+    expected: Expected,
+    events: usize,
 }
 
 /// The batch, turned into the columns the SQL function takes.
@@ -110,56 +190,94 @@ pub async fn append_in(
 struct Columns {
     streams: Vec<String>,
     expected: Vec<Option<i32>>,
-    keys: Vec<Option<String>>,
-    hashes: Vec<Option<Vec<u8>>>,
     commands: Vec<i32>,
-    ids: Vec<uuid::Uuid>,
+    event_streams: Vec<String>,
+    versions: Vec<Option<i32>>,
+    ids: Vec<Uuid>,
     types: Vec<&'static str>,
     data: Vec<String>,
     metadata: Vec<String>,
+    keyed_commands: Vec<i32>,
+    keys: Vec<String>,
+    hashes: Vec<Vec<u8>>,
+    new_key_commands: Vec<i32>,
+    requesters: Vec<String>,
+    wrapped: Vec<Vec<u8>>,
 }
 
 impl Columns {
-    fn of(batch: &[Append]) -> Result<Self, sqlx::Error> {
+    fn of(batch: Vec<Encoded>) -> (Self, Vec<Asked>) {
         let mut columns = Self::default();
-        for (command, append) in (1..).zip(batch) {
-            columns.add_command(append);
-            for event in &append.events {
-                columns.add_event(command, event).map_err(|error| sqlx::Error::Encode(error.into()))?;
-            }
-        }
-        Ok(columns)
+        let asked = (1..).zip(batch).map(|(number, command)| columns.add(number, command)).collect();
+        (columns, asked)
     }
 
-    fn add_command(&mut self, append: &Append) {
-        self.streams.push(append.ticket.to_string());
-        self.expected.push(match append.expected {
+    fn add(&mut self, number: i32, command: Encoded) -> Asked {
+        let Encoded { ticket, expected, idempotency, key, events } = command;
+        let stream = ticket.to_string();
+        let asked = Asked { ticket, expected, events: events.len() };
+        let expected = match expected {
             Expected::Exactly(version) => Some(version.0),
             Expected::Any => None,
-        });
-        self.keys.push(append.idempotency.as_ref().map(|i| i.key.clone()));
-        self.hashes.push(append.idempotency.as_ref().map(|i| i.body_hash.to_vec()));
+        };
+        for (event, ahead) in events.into_iter().zip(1..) {
+            self.add_event(number, &stream, expected.map(|version| version + ahead), event);
+        }
+        self.streams.push(stream);
+        self.expected.push(expected);
+        if let Some(Idempotency { key, body_hash }) = idempotency {
+            self.keyed_commands.push(number);
+            self.keys.push(key);
+            self.hashes.push(body_hash.to_vec());
+        }
+        if let Some(NewKey { requester, wrapped }) = key {
+            self.new_key_commands.push(number);
+            self.requesters.push(requester.as_str().to_owned());
+            self.wrapped.push(wrapped);
+        }
+        asked
     }
 
-    fn add_event(&mut self, command: i32, event: &NewEvent) -> Result<(), serde_json::Error> {
+    fn add_event(&mut self, command: i32, stream: &str, version: Option<i32>, event: EncodedEvent) {
         self.commands.push(command);
-        self.ids.push(event.id.as_uuid());
-        self.types.push(event.event.type_name());
-        self.data.push(Box::<str>::from(event.event.to_data()?).into());
-        self.metadata.push(serde_json::to_string(&event.metadata)?);
-        Ok(())
+        self.event_streams.push(stream.to_owned());
+        self.versions.push(version);
+        self.ids.push(event.id);
+        self.types.push(event.type_name);
+        self.data.push(event.data);
+        self.metadata.push(event.metadata);
     }
 }
 
+fn protocol(what: &str) -> sqlx::Error {
+    sqlx::Error::Protocol(format!("log.append_batch answered {what}"))
+}
+
+/// The answers where the database had nothing to say against any command.
+fn all_appended(asked: &[Asked], first: Position, time: DateTime<Utc>) -> Vec<Result<Appended, AppendError>> {
+    let mut position = first;
+    asked
+        .iter()
+        .map(|asked| {
+            let before = match asked.expected {
+                Expected::Exactly(version) => version.0,
+                Expected::Any => 0,
+            };
+            let version = Version(before + asked.events as i32);
+            let appended = Appended { ticket: asked.ticket, position, version, time, replayed: false };
+            position = Position(position.0 + asked.events as i64);
+            Ok(appended)
+        })
+        .collect()
+}
+
 fn answer(
-    append: &Append,
+    asked: &Asked,
     outcome: &str,
     stream: &str,
-    position: Option<Position>,
-    version: Version,
-    time: DateTime<Utc>,
+    (position, version, time): (Option<Position>, Version, DateTime<Utc>),
+    wrapped: Option<Vec<u8>>,
 ) -> Result<Result<Appended, AppendError>, sqlx::Error> {
-    let protocol = |what: &str| sqlx::Error::Protocol(format!("log.append answered {what}"));
     let position = || position.ok_or_else(|| protocol("without a position"));
     let ticket = || stream.parse().map_err(|_| protocol("with a stream that is no ticket"));
     Ok(match outcome {
@@ -171,7 +289,7 @@ fn answer(
             replayed: outcome == "replayed",
         }),
         "conflict" => Err(AppendError::Conflict {
-            expected: match append.expected {
+            expected: match asked.expected {
                 Expected::Exactly(version) => version,
                 Expected::Any => version,
             },
@@ -179,6 +297,9 @@ fn answer(
         }),
         "duplicate" => Err(AppendError::Duplicate { position: position()? }),
         "key_reused" => Err(AppendError::KeyReused),
+        "other_key" => {
+            Err(AppendError::OtherKey { wrapped: wrapped.ok_or_else(|| protocol("without the key"))? })
+        }
         other => return Err(protocol(other)),
     })
 }

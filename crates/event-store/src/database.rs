@@ -3,13 +3,16 @@
 use std::time::Duration;
 
 use sqlx::{
-    PgPool,
+    Connection as _, PgPool,
     migrate::Migrator,
     postgres::{PgConnectOptions, PgPoolOptions},
 };
 
 /// Every migration of the system, forward only.
 pub static MIGRATOR: Migrator = sqlx::migrate!("../../migrations");
+
+/// How long an idle connection is taken to be there without asking.
+const TRUSTED: Duration = Duration::from_secs(1);
 
 /// A pool of at most `size` connections to `url`, named `application` in `pg_stat_activity`. It connects lazily, so a
 /// database that is still starting is met with an error per call, not a failed start.
@@ -27,6 +30,11 @@ pub fn pool(url: &str, application: &str, size: u32) -> Result<PgPool, sqlx::Err
     Ok(PgPoolOptions::new()
         .max_connections(size)
         .acquire_timeout(Duration::from_secs(5))
+        // A connection that was just used is there; asking costs a round trip before every query.
+        .test_before_acquire(false)
+        .before_acquire(|connection, meta| {
+            Box::pin(async move { Ok(meta.idle_for < TRUSTED || connection.ping().await.is_ok()) })
+        })
         .connect_lazy_with(options))
 }
 

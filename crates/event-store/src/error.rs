@@ -66,6 +66,12 @@ pub enum AppendError {
     /// The idempotency key was used for another body.
     #[error("the idempotency key was used for a different request")]
     KeyReused,
+    /// Somebody else made the requester's key first: what is appended must be sealed under theirs.
+    #[error("the requester has another key than the append was sealed under")]
+    OtherKey {
+        /// Theirs, wrapped.
+        wrapped: Vec<u8>,
+    },
     /// The outcome is unknown or nothing was tried; repeating the same append is safe.
     #[error("the log is unavailable")]
     Unavailable(#[source] Option<std::sync::Arc<sqlx::Error>>),

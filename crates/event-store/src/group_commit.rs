@@ -1,15 +1,18 @@
 //! One writer per process turns concurrent appends into batches: whatever arrives while a batch commits goes into the
 //! next one. Throughput grows with load, and a lone append is one plain commit.
 
-use std::{collections::HashSet, sync::Arc};
+use std::{collections::HashSet, sync::Arc, time::Duration};
 
-use metrics::histogram;
+use metrics::{Histogram, histogram};
 use schemas::Position;
-use sqlx::PgPool;
-use tokio::sync::{mpsc, oneshot, watch};
+use sqlx::{PgPool, Postgres, pool::PoolConnection};
+use tokio::{
+    sync::{mpsc, oneshot, watch},
+    time::timeout,
+};
 
 use crate::{
-    append::{Append, Appended, append_in},
+    append::{Appended, Encoded, append_encoded},
     error::AppendError,
 };
 
@@ -17,6 +20,9 @@ use crate::{
 const BATCH: usize = 256;
 /// Commands that may wait; beyond it callers wait for room, which is the back-pressure.
 const QUEUE: usize = 4 * BATCH;
+/// The writer keeps its connection between batches, because asking the pool for it costs a round trip; a pause of this
+/// length gives it back.
+const KEEP: Duration = Duration::from_millis(500);
 
 type Answer = oneshot::Sender<Result<Appended, AppendError>>;
 
@@ -37,9 +43,9 @@ impl Writer {
         Self { queue, appended }
     }
 
-    pub(crate) async fn append(&self, append: Append) -> Result<Appended, AppendError> {
+    pub(crate) async fn append(&self, command: Encoded) -> Result<Appended, AppendError> {
         let (answer, answered) = oneshot::channel();
-        self.queue.send((append, answer)).await.map_err(|_| AppendError::Unavailable(None))?;
+        self.queue.send((command, answer)).await.map_err(|_| AppendError::Unavailable(None))?;
         answered.await.map_err(|_| AppendError::Unavailable(None))?
     }
 
@@ -49,26 +55,54 @@ impl Writer {
 }
 
 /// A command that waits, with the way to answer it.
-type Waiting = (Append, Answer);
+type Waiting = (Encoded, Answer);
 
 async fn write(pool: PgPool, mut queue: mpsc::Receiver<Waiting>, progress: watch::Sender<Position>) {
+    let batch_size = histogram!("event_store_append_batch_size");
+    let mut connection = None;
     let mut held_back = None;
     while let Some(first) = match held_back.take() {
         Some(command) => Some(command),
-        None => queue.recv().await,
+        None => receive(&mut queue, &mut connection).await,
     } {
-        let (batch, answers): (Vec<_>, Vec<_>);
-        (batch, answers, held_back) = gather(first, &mut queue);
-        histogram!("event_store_append_batch_size").record(batch.len() as f64);
-        let outcome = commit(&pool, &batch).await;
-        if let Some(position) = newest(&outcome) {
-            announce(&progress, position);
-        }
-        for (answer, result) in answers.into_iter().zip(outcome) {
-            // A caller that went away is not an error: its events are in the log.
-            let _ = answer.send(result);
-        }
+        held_back = write_batch(&pool, &mut connection, first, &mut queue, &progress, &batch_size).await;
     }
+}
+
+/// The next command; gives the connection back when none comes for a while.
+async fn receive(
+    queue: &mut mpsc::Receiver<Waiting>,
+    connection: &mut Option<PoolConnection<Postgres>>,
+) -> Option<Waiting> {
+    if connection.is_some() {
+        if let Ok(command) = timeout(KEEP, queue.recv()).await {
+            return command;
+        }
+        *connection = None;
+    }
+    queue.recv().await
+}
+
+/// Commits one batch and answers its commands; returns the one that opens the next.
+async fn write_batch(
+    pool: &PgPool,
+    connection: &mut Option<PoolConnection<Postgres>>,
+    first: Waiting,
+    queue: &mut mpsc::Receiver<Waiting>,
+    progress: &watch::Sender<Position>,
+    batch_size: &Histogram,
+) -> Option<Waiting> {
+    let (batch, answers, held_back) = gather(first, queue);
+    batch_size.record(batch.len() as f64);
+    let outcome = commit(pool, connection, batch).await;
+    if let Some(position) = newest(&outcome) {
+        announce(progress, position);
+    }
+    for (answer, result) in answers.into_iter().zip(outcome) {
+        // A caller that went away is not an error: its events are in the log.
+        let _ = answer.send(result);
+    }
+    held_back
 }
 
 /// The first command and every waiting one that may share its batch, in order of arrival; and the one that may not,
@@ -76,19 +110,19 @@ async fn write(pool: PgPool, mut queue: mpsc::Receiver<Waiting>, progress: watch
 fn gather(
     first: Waiting,
     queue: &mut mpsc::Receiver<Waiting>,
-) -> (Vec<Append>, Vec<Answer>, Option<Waiting>) {
+) -> (Vec<Encoded>, Vec<Answer>, Option<Waiting>) {
     let (mut streams, mut keys) = (HashSet::new(), HashSet::new());
-    let mut fits = |append: &Append| {
-        streams.insert(append.ticket)
-            && append.idempotency.as_ref().is_none_or(|idempotency| keys.insert(idempotency.key.clone()))
+    let mut fits = |command: &Encoded| {
+        streams.insert(command.ticket)
+            && command.idempotency.as_ref().is_none_or(|idempotency| keys.insert(idempotency.key.clone()))
     };
     let (mut batch, mut answers) = (Vec::new(), Vec::new());
     let mut next = Some(first);
-    while let Some((append, answer)) = next {
-        if !fits(&append) {
-            return (batch, answers, Some((append, answer)));
+    while let Some((command, answer)) = next {
+        if !fits(&command) {
+            return (batch, answers, Some((command, answer)));
         }
-        batch.push(append);
+        batch.push(command);
         answers.push(answer);
         next = if batch.len() < BATCH { queue.try_recv().ok() } else { None };
     }
@@ -103,11 +137,26 @@ fn announce(progress: &watch::Sender<Position>, position: Position) {
     });
 }
 
-async fn commit(pool: &PgPool, batch: &[Append]) -> Vec<Result<Appended, AppendError>> {
-    let outcome = async { append_in(&mut *pool.acquire().await?, batch).await }.await;
-    outcome.unwrap_or_else(|error| {
+async fn commit(
+    pool: &PgPool,
+    kept: &mut Option<PoolConnection<Postgres>>,
+    batch: Vec<Encoded>,
+) -> Vec<Result<Appended, AppendError>> {
+    let commands = batch.len();
+    let outcome = async {
+        let mut connection = match kept.take() {
+            Some(connection) => connection,
+            None => pool.acquire().await?,
+        };
+        let outcome = append_encoded(&mut connection, batch).await?;
+        // Not kept after an error: the pool looks at it before it hands it out again.
+        *kept = Some(connection);
+        Ok(outcome)
+    }
+    .await;
+    outcome.unwrap_or_else(|error: sqlx::Error| {
         let error = Arc::new(error);
-        batch.iter().map(|_| Err(AppendError::from_shared(&error))).collect()
+        (0..commands).map(|_| Err(AppendError::from_shared(&error))).collect()
     })
 }
 

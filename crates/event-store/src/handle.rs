@@ -1,6 +1,6 @@
 //! The one way to change an existing ticket: load, decide, append, and decide again when somebody else was faster.
 
-use schemas::{EventId, Position, TicketEvent, TicketId, Version, envelope::Metadata};
+use schemas::{Envelope, EventId, Position, TicketEvent, TicketId, Version, envelope::Metadata};
 
 use crate::{
     EventStore,
@@ -83,7 +83,22 @@ impl EventStore {
         evolve: impl Fn(S, EventId, &TicketEvent) -> S,
         decide: impl Fn(&S) -> Result<Option<TicketEvent>, R>,
     ) -> Result<Handled<S>, HandleError<R>> {
-        let handled = self.decide_and_append(ticket, &stamp, &evolve, decide).await;
+        self.handle_knowing(ticket, None, stamp, evolve, decide).await
+    }
+
+    /// The same for a caller who has just read the ticket's whole stream: it is read again only after a conflict.
+    ///
+    /// # Errors
+    /// As [`Self::handle`].
+    pub async fn handle_knowing<S: Default, R: std::error::Error + 'static>(
+        &self,
+        ticket: TicketId,
+        past: Option<Vec<Envelope>>,
+        stamp: Stamp,
+        evolve: impl Fn(S, EventId, &TicketEvent) -> S,
+        decide: impl Fn(&S) -> Result<Option<TicketEvent>, R>,
+    ) -> Result<Handled<S>, HandleError<R>> {
+        let handled = self.decide_and_append(ticket, past, &stamp, &evolve, decide).await;
         if let Ok(Handled { outcome: Outcome::Appended | Outcome::Replayed, .. }) = handled {
             return handled;
         }
@@ -100,13 +115,17 @@ impl EventStore {
     async fn decide_and_append<S: Default, R: std::error::Error + 'static>(
         &self,
         ticket: TicketId,
+        mut past: Option<Vec<Envelope>>,
         stamp: &Stamp,
         evolve: impl Fn(S, EventId, &TicketEvent) -> S,
         decide: impl Fn(&S) -> Result<Option<TicketEvent>, R>,
     ) -> Result<Handled<S>, HandleError<R>> {
         let mut attempt = 1;
         loop {
-            let loaded = self.load(ticket, NEWEST, &evolve).await?;
+            let loaded = match past.take() {
+                Some(past) => Loaded::fold(past, NEWEST, &evolve)?,
+                None => self.load(ticket, NEWEST, &evolve).await?,
+            };
             let expected = loaded.required_by(stamp)?;
             let Some(event) = decide(&loaded.state).map_err(HandleError::Rejected)? else {
                 return Ok(loaded.handled(Outcome::NothingToDo));
@@ -136,8 +155,27 @@ impl EventStore {
         last: Version,
         evolve: impl Fn(S, EventId, &TicketEvent) -> S,
     ) -> Result<Loaded<S>, StoreError> {
-        let past = self.read_stream(ticket, Version::NONE).await?;
-        let mut loaded = Loaded { state: S::default(), version: Version::NONE, position: Position::START };
+        Loaded::fold(self.read_stream(ticket, Version::NONE).await?, last, evolve)
+    }
+}
+
+/// Beyond every event there is.
+const NEWEST: Version = Version(i32::MAX);
+
+/// A ticket with the place of its last event.
+struct Loaded<S> {
+    state: S,
+    version: Version,
+    position: Position,
+}
+
+impl<S: Default> Loaded<S> {
+    fn fold(
+        past: Vec<Envelope>,
+        last: Version,
+        evolve: impl Fn(S, EventId, &TicketEvent) -> S,
+    ) -> Result<Self, StoreError> {
+        let mut loaded = Self { state: S::default(), version: Version::NONE, position: Position::START };
         for envelope in past.into_iter().take_while(|envelope| envelope.version <= last) {
             (loaded.version, loaded.position) = (envelope.version, envelope.position);
             match envelope.event() {
@@ -150,16 +188,6 @@ impl EventStore {
         }
         Ok(loaded)
     }
-}
-
-/// Beyond every event there is.
-const NEWEST: Version = Version(i32::MAX);
-
-/// A ticket with the place of its last event.
-struct Loaded<S> {
-    state: S,
-    version: Version,
-    position: Position,
 }
 
 impl<S> Loaded<S> {

@@ -8,6 +8,7 @@
 //! - [`read`]: one stream, or the whole log from a position
 //! - [`durability`]: settings without which a promise would be a lie
 //! - [`cipher`], [`personal_keys`]: sealing personal data, and the keys that open it
+//! - [`key_draft`]: a key that is made together with the append
 //! - [`attachments`]: files that came with tickets
 //! - [`database`]: pools and migrations
 //! - [`error`]: what can go wrong, by SQLSTATE
@@ -21,6 +22,7 @@ mod earlier_answer;
 pub mod error;
 pub mod group_commit;
 pub mod handle;
+pub mod key_draft;
 pub mod personal_keys;
 pub mod read;
 
@@ -28,9 +30,10 @@ use schemas::Position;
 use sqlx::{ConnectOptions as _, Connection as _, PgPool};
 use tokio::sync::watch;
 
-pub use append::{Append, Appended, Expected, Idempotency, NewEvent};
+pub use append::{Append, Appended, Expected, Idempotency, NewEvent, NewKey};
 pub use error::{AppendError, StoreError};
 pub use handle::{HandleError, Handled, Outcome, Stamp};
+pub use key_draft::KeyDraft;
 pub use personal_keys::{KeyRing, PersonalKeys};
 
 /// The log, as one process sees it. Cheap to clone; clones share the pool and the writer.
@@ -63,7 +66,22 @@ impl EventStore {
     /// As [`AppendError`]; after [`AppendError::Unavailable`] the events may or may not be in the log, and the
     /// same append (same event ids) can be repeated.
     pub async fn append(&self, append: Append) -> Result<Appended, AppendError> {
-        self.writer.append(append).await
+        self.append_with(append, None).await
+    }
+
+    /// The same for what is sealed under a key that the requester may not have yet: it is made together with the
+    /// append.
+    ///
+    /// # Errors
+    /// As [`Self::append`]; [`AppendError::OtherKey`] when the requester has another key: seal again under that one.
+    pub async fn append_sealed(&self, append: Append, draft: &KeyDraft) -> Result<Appended, AppendError> {
+        self.append_with(append, draft.new_key().cloned()).await
+    }
+
+    /// Encodes here, on the caller's task, and not in the one writer that everybody waits for.
+    async fn append_with(&self, append: Append, key: Option<NewKey>) -> Result<Appended, AppendError> {
+        let encoded = append::Encoded::new(append, key);
+        self.writer.append(encoded.map_err(|error| sqlx::Error::Encode(error.into()))?).await
     }
 
     /// The newest position this process appended; changes wake whoever publishes the log.

@@ -16,7 +16,7 @@ use serde::{Serialize, de::DeserializeOwned};
 use sha2::Sha256;
 use sqlx::PgPool;
 
-use crate::{cipher::SecretKey, error::StoreError};
+use crate::{cipher::SecretKey, error::StoreError, key_draft::Drafts};
 
 /// Keys held in memory at most; a full cache is emptied, not grown.
 const CACHE: usize = 10_000;
@@ -29,6 +29,8 @@ pub struct PersonalKeys {
     master: Arc<SecretKey>,
     hash_key: Arc<SecretKey>,
     cache: Arc<Mutex<HashMap<RequesterId, SecretKey>>>,
+    /// Keys that an append under way makes.
+    pub(crate) drafts: Drafts,
 }
 
 /// Why a key could not be had or a value not be opened.
@@ -100,7 +102,8 @@ impl PersonalKeys {
         .fetch_one(&pool)
         .await?;
         let hash_key = unwrap(&master, &wrapped, HASH_KEY_PLACE)?;
-        Ok(Self { pool, master: Arc::new(master), hash_key: Arc::new(hash_key), cache: Arc::default() })
+        let (cache, drafts) = (Arc::default(), Drafts::default());
+        Ok(Self { pool, master: Arc::new(master), hash_key: Arc::new(hash_key), cache, drafts })
     }
 
     /// The requester behind an e-mail address, whatever its letter case.
@@ -193,15 +196,27 @@ impl PersonalKeys {
         Ok(self.existing_key(sealed.requester()).await?.open(sealed, event, field)?)
     }
 
+    /// A key nobody has yet, and the same wrapped for `requester`.
+    pub(crate) fn make(&self, requester: &RequesterId) -> Result<(SecretKey, Vec<u8>), KeyError> {
+        let key = SecretKey::generate();
+        let wrapped = self.master.encrypt(key.bytes(), requester.as_str().as_bytes())?;
+        Ok((key, wrapped))
+    }
+
+    /// The key behind what the database holds for `requester`.
+    pub(crate) fn unwrap(&self, requester: &RequesterId, wrapped: &[u8]) -> Result<SecretKey, KeyError> {
+        unwrap(&self.master, wrapped, requester.as_str().as_bytes())
+    }
+
     pub(crate) const fn pool(&self) -> &PgPool {
         &self.pool
     }
 
-    fn cached(&self, requester: &RequesterId) -> Option<SecretKey> {
+    pub(crate) fn cached(&self, requester: &RequesterId) -> Option<SecretKey> {
         self.cache.lock().unwrap_or_else(PoisonError::into_inner).get(requester).cloned()
     }
 
-    fn remember(&self, requester: &RequesterId, key: SecretKey) -> SecretKey {
+    pub(crate) fn remember(&self, requester: &RequesterId, key: SecretKey) -> SecretKey {
         let mut cache = self.cache.lock().unwrap_or_else(PoisonError::into_inner);
         if cache.len() >= CACHE {
             cache.clear();

@@ -78,22 +78,6 @@ impl EventStore {
         rows.into_iter().map(Row::dress).collect()
     }
 
-    /// The event a ticket began with.
-    ///
-    /// # Errors
-    /// As [`StoreError`].
-    pub async fn read_first(&self, ticket: TicketId) -> Result<Option<Envelope>, StoreError> {
-        let row = sqlx::query_as!(
-            Row,
-            "select position, stream_id, version, event_id, type, data, metadata, recorded_at
-             from log.events where stream_id = $1 and version = 1",
-            ticket.to_string(),
-        )
-        .fetch_optional(self.pool())
-        .await?;
-        row.map(Row::dress).transpose()
-    }
-
     /// The position of the newest event; [`Position::START`] for an empty log.
     ///
     /// # Errors
