@@ -1,13 +1,16 @@
 //! The whole analysis of a batch of tickets, on the thread that calls it.
 
-use schemas::Analysis;
+use schemas::{Analysis, Embedding};
 
 use crate::{
     answer::{Findings, OutsideOfLabels, assemble},
     engine::Request,
     entities::entities,
     language::language,
-    model::{Embedder, Heads, LoadError, Reading, heads::NotAProbability},
+    model::{
+        Embedder, Heads, LoadError, Reading,
+        heads::{NotAProbability, rows},
+    },
     settings::ModelSettings,
     summary::summary,
 };
@@ -21,6 +24,15 @@ pub enum AnswerError {
     /// The answer is not within the labels.
     #[error(transparent)]
     OutsideOfLabels(#[from] OutsideOfLabels),
+}
+
+/// An answer, and where the ticket lies among others.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Analyzed {
+    /// The answer.
+    pub analysis: Analysis,
+    /// None where rules answered.
+    pub embedding: Option<Embedding>,
 }
 
 /// The loaded model. It can move to another thread and not be shared, as everything that libtorch computes with.
@@ -44,6 +56,11 @@ impl Analyst {
 
     /// Analyzes a batch.
     pub fn analyze(&self, requests: &[&Request]) -> Result<Vec<Analysis>, AnswerError> {
+        Ok(self.answer(requests)?.into_iter().map(|analyzed| analyzed.analysis).collect())
+    }
+
+    /// Analyzes a batch and says where each ticket lies among others.
+    pub fn answer(&self, requests: &[&Request]) -> Result<Vec<Analyzed>, AnswerError> {
         if requests.is_empty() {
             return Ok(Vec::new());
         }
@@ -53,14 +70,17 @@ impl Analyst {
         let reading = Reading::new(&self.embedder, &texts);
         let decisions = self.heads.decide(&reading, &tickets)?;
         let central = reading.central_sentences();
-        let each = texts.into_iter().zip(decisions).zip(central);
-        each.map(|((text, decisions), central)| {
+        let vectors = rows(&reading.tickets);
+        let space = self.heads.model().name;
+        let each = texts.into_iter().zip(decisions).zip(central).zip(vectors);
+        each.map(|(((text, decisions), central), vector)| {
             let findings = Findings {
                 entities: entities(text),
                 summary: summary(text, central),
                 language: language(text),
             };
-            Ok(assemble(&self.heads, text, &decisions, findings)?)
+            let analysis = assemble(&self.heads, text, &decisions, findings)?;
+            Ok(Analyzed { analysis, embedding: Some(Embedding::quantised(&space, &vector)) })
         })
         .collect()
     }

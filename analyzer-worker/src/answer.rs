@@ -55,6 +55,7 @@ pub fn assemble(
         degraded: false,
         model: answer.model(),
         duration_ms: 0,
+        embedding: None,
     })
 }
 

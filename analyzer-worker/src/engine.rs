@@ -15,7 +15,7 @@ use schemas::{Analysis, analysis::ModelRef};
 use tokio::sync::{mpsc, oneshot};
 
 use crate::{
-    analyst::{Analyst, AnswerError},
+    analyst::{Analyst, Analyzed, AnswerError},
     model::{LoadError, embedder::TOKEN_BUDGET},
     settings::ModelSettings,
 };
@@ -60,7 +60,7 @@ pub enum StartError {
     Thread(#[from] std::io::Error),
 }
 
-type Answer = Result<Analysis, AnalyzeError>;
+type Answer = Result<Analyzed, AnalyzeError>;
 
 /// A ticket in the queue.
 struct Job {
@@ -101,7 +101,7 @@ impl Engine {
     }
 
     /// Analyzes a ticket; waits while the queue is full. A caller that goes away costs nothing but the work.
-    pub async fn analyze(&self, request: Request) -> Result<Analysis, AnalyzeError> {
+    pub async fn analyze(&self, request: Request) -> Result<Analyzed, AnalyzeError> {
         let (reply, answer) = oneshot::channel();
         let job = Job { request, since: Instant::now(), reply };
         self.queue.send(job).await.map_err(|_| AnalyzeError::Stopped)?;
@@ -109,7 +109,7 @@ impl Engine {
     }
 
     /// Analyzes tickets together; one answer each, in order.
-    pub async fn analyze_all(&self, requests: Vec<Request>) -> Vec<Result<Analysis, AnalyzeError>> {
+    pub async fn analyze_all(&self, requests: Vec<Request>) -> Vec<Result<Analyzed, AnalyzeError>> {
         futures::future::join_all(requests.into_iter().map(|request| self.analyze(request))).await
     }
 }
@@ -168,8 +168,8 @@ fn answer(analyst: &Analyst, mut batch: Vec<Job>) {
     }
 }
 
-fn attempt(analyst: &Analyst, requests: &[&Request]) -> Result<Vec<Analysis>, AnalyzeError> {
-    match catch_unwind(AssertUnwindSafe(|| analyst.analyze(requests))) {
+fn attempt(analyst: &Analyst, requests: &[&Request]) -> Result<Vec<Analyzed>, AnalyzeError> {
+    match catch_unwind(AssertUnwindSafe(|| analyst.answer(requests))) {
         Ok(answers) => answers.map_err(|error| Arc::new(error).into()),
         Err(panic) => Err(AnalyzeError::Panicked(speakable(&*panic))),
     }
@@ -177,7 +177,10 @@ fn attempt(analyst: &Analyst, requests: &[&Request]) -> Result<Vec<Analysis>, An
 
 fn reply(job: Job, answer: Answer) {
     let duration_ms = job.since.elapsed().as_millis() as u32;
-    let answer = answer.map(|analysis| Analysis { duration_ms, ..analysis });
+    let answer = answer.map(|Analyzed { analysis, embedding }| Analyzed {
+        analysis: Analysis { duration_ms, ..analysis },
+        embedding,
+    });
     // The caller may have gone away meanwhile.
     let _ = job.reply.send(answer);
 }

@@ -45,7 +45,7 @@ async fn analyze(
 ) -> Result<Json<AnalysisAnswer>, Problem> {
     let request = body.check()?;
     let analysis = match engine.analyze(request.clone()).await {
-        Ok(analysis) => analysis,
+        Ok(analyzed) => analyzed.analysis,
         Err(AnalyzeError::Stopped) => return Err(Problem::unavailable("the model is not available", 5)),
         Err(error) => {
             tracing::error!(%error, "rules answer for the model");

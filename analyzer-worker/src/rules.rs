@@ -61,6 +61,7 @@ pub fn degraded(request: &Request) -> Analysis {
         degraded: true,
         model: ModelRef { name: "rules".to_owned(), revision: "1".to_owned(), sha256: String::new() },
         duration_ms: 0,
+        embedding: None,
     }
 }
 

@@ -8,7 +8,7 @@ use event_store::{
 };
 use futures::{StreamExt as _, stream};
 use schemas::{
-    Analysis, Envelope, TicketEvent,
+    Envelope, TicketEvent,
     analysis::SealedAnalysis,
     envelope::Metadata,
     event::{DecodeError, TicketSubmitted},
@@ -17,6 +17,7 @@ use subscription::{Fate, Reaction};
 use ticket::{Command, Rejection, decide, evolve};
 
 use crate::{
+    analyst::Analyzed,
     engine::{AnalyzeError, Engine, Request},
     metric, rules,
 };
@@ -67,9 +68,9 @@ impl Worker {
     async fn analyze(&self, envelope: &Envelope) -> Result<(), Failure> {
         let TicketEvent::Submitted(submitted) = envelope.event()? else { return Ok(()) };
         let request = self.open(envelope, &submitted).await?;
-        let analysis = self.answer(envelope, &request).await?;
-        metric::answered(&analysis);
-        self.append(envelope, &submitted, analysis).await
+        let analyzed = self.answer(envelope, &request).await?;
+        metric::answered(&analyzed.analysis);
+        self.append(envelope, &submitted, analyzed).await
     }
 
     async fn open(&self, envelope: &Envelope, submitted: &TicketSubmitted) -> Result<Request, KeyError> {
@@ -78,11 +79,11 @@ impl Worker {
     }
 
     /// The model's answer, or that of the rules for a ticket the model breaks on.
-    async fn answer(&self, envelope: &Envelope, request: &Request) -> Result<Analysis, AnalyzeError> {
+    async fn answer(&self, envelope: &Envelope, request: &Request) -> Result<Analyzed, AnalyzeError> {
         match self.engine.analyze(request.clone()).await {
             Err(error @ (AnalyzeError::Panicked(_) | AnalyzeError::BadAnswer(_))) => {
                 tracing::error!(ticket.id = %envelope.subject, %error, "rules answer for the model");
-                Ok(rules::degraded(request))
+                Ok(Analyzed { analysis: rules::degraded(request), embedding: None })
             }
             answer => answer,
         }
@@ -92,10 +93,10 @@ impl Worker {
         &self,
         envelope: &Envelope,
         submitted: &TicketSubmitted,
-        analysis: Analysis,
+        analyzed: Analyzed,
     ) -> Result<(), Failure> {
         // An id of its own, so that the full answer can follow.
-        let purpose = if analysis.degraded { "degraded-analysis" } else { "analysis" };
+        let purpose = if analyzed.analysis.degraded { "degraded-analysis" } else { "analysis" };
         let id = envelope.id.derive(purpose);
         let metadata = Metadata {
             correlationid: envelope.metadata.correlationid,
@@ -103,7 +104,7 @@ impl Worker {
             traceparent: envelope.metadata.traceparent.clone(),
             actor: ACTOR.to_owned(),
         };
-        let sealed = Box::new(self.seal(id, submitted, analysis).await?);
+        let sealed = Box::new(self.seal(id, submitted, analyzed).await?);
         let record = |state: &_| decide(state, Command::RecordAnalysis(sealed.clone()));
         self.store.handle(envelope.subject, Stamp::new(id, metadata), evolve, record).await?;
         Ok(())
@@ -113,12 +114,16 @@ impl Worker {
         &self,
         id: schemas::EventId,
         submitted: &TicketSubmitted,
-        analysis: Analysis,
+        Analyzed { analysis, embedding }: Analyzed,
     ) -> Result<SealedAnalysis, KeyError> {
         let requester = &submitted.requester.id;
         let entities = self.keys.seal(requester, id, "entities", &analysis.entities).await?;
         let summary = self.keys.seal(requester, id, "summary", &analysis.summary).await?;
-        Ok(analysis.with_personal(entities, summary))
+        let mut sealed = analysis.with_personal(entities, summary);
+        if let Some(embedding) = &embedding {
+            sealed.embedding = Some(self.keys.seal(requester, id, "embedding", embedding).await?);
+        }
+        Ok(sealed)
     }
 }
 

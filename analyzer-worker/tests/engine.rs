@@ -18,7 +18,7 @@ use support::{TICKET, engine, request, settings};
 
 #[tokio::test]
 async fn an_answer_stays_within_its_labels() {
-    let answer = engine().analyze(request(TICKET)).await.unwrap();
+    let answer = engine().analyze(request(TICKET)).await.unwrap().analysis;
     assert!(CATEGORIES.contains(&answer.category.label.as_str()));
     assert!(KINDS.contains(&answer.kind.label.as_str()));
     assert!(ROUTES.contains(&answer.route.label.as_str()));
@@ -32,7 +32,7 @@ async fn an_answer_stays_within_its_labels() {
 
 #[tokio::test]
 async fn an_answer_finds_what_the_text_names() {
-    let answer = engine().analyze(request(TICKET)).await.unwrap();
+    let answer = engine().analyze(request(TICKET)).await.unwrap().analysis;
     let found: Vec<_> = answer.entities.iter().map(|e| (e.text.as_str(), e.label.as_str())).collect();
     for expected in [
         ("srv-fs01", "HOST"),
@@ -51,7 +51,7 @@ async fn an_answer_finds_what_the_text_names() {
 /// Reasons are stored unsealed.
 #[tokio::test]
 async fn reasons_never_quote_the_ticket() {
-    let answer = engine().analyze(request(TICKET)).await.unwrap();
+    let answer = engine().analyze(request(TICKET)).await.unwrap().analysis;
     let reasons = [answer.category.reasons, answer.priority.reasons, answer.kind.reasons].concat();
     let words: Vec<_> = TICKET.split_whitespace().collect();
     for phrase in words.windows(3).map(|three| three.join(" ")) {
@@ -67,7 +67,7 @@ async fn tickets_together_get_the_answers_they_get_alone() {
     let together = engine.analyze_all(texts.map(request).to_vec()).await;
     for (text, together) in texts.into_iter().zip(together) {
         let alone = engine.analyze(request(text)).await.unwrap();
-        assert_eq!(labels(&together.unwrap()), labels(&alone), "{text:.20}");
+        assert_eq!(labels(&together.unwrap().analysis), labels(&alone.analysis), "{text:.20}");
     }
 }
 

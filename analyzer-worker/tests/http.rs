@@ -43,6 +43,7 @@ async fn an_answer_has_the_four_plain_members_and_the_full_result() {
     assert_eq!(answer["priority"], answer["analysis"]["priority"]["label"]);
     assert_eq!(answer["summary"], answer["analysis"]["summary"]);
     assert!(answer["entities"].as_array().unwrap().contains(&json!("srv-fs01")));
+    assert_eq!(answer["analysis"].get("embedding"), None, "it says what the text is about");
     assert!(serde_json::from_value::<schemas::Analysis>(answer["analysis"].clone()).is_ok());
 }
 

@@ -96,6 +96,10 @@ async fn a_submitted_ticket_gets_its_analysis_sealed_into_the_log() {
     let entities = world.keys.open_sealed(&answer.entities, analyzed.id, "entities").await.unwrap();
     assert!(entities.iter().any(|entity| entity.text == "srv-fs01"));
     assert!(!world.keys.open_sealed(&answer.summary, analyzed.id, "summary").await.unwrap().is_empty());
+    let embedding = world.keys.open_sealed(&answer.embedding.unwrap(), analyzed.id, "embedding").await.unwrap();
+    let length = embedding.vector().iter().map(|value| value * value).sum::<f32>();
+    assert_eq!((embedding.space.as_str(), embedding.vector().len()), ("minilm-l6", 384));
+    assert!((length - 1.0).abs() < 0.01, "{length}");
 }
 
 #[tokio::test(flavor = "multi_thread")]

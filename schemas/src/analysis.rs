@@ -7,7 +7,7 @@
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-use crate::personal::Sealed;
+use crate::{embedding::Embedding, personal::Sealed};
 
 /// The whole answer, with its personal parts readable.
 pub type Analysis = AnalysisOf<Vec<Entity>, String>;
@@ -46,10 +46,14 @@ pub struct AnalysisOf<E, S> {
     pub model: ModelRef,
     /// Time from the text to the answer, milliseconds.
     pub duration_ms: u32,
+    /// The text as a point in the encoder's space, for finding similar tickets. It tells about the text, so it exists
+    /// in events only, and only sealed; rules and early analyses have none.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub embedding: Option<Sealed<Embedding>>,
 }
 
 impl<E, S> AnalysisOf<E, S> {
-    /// The same answer with its personal parts held another way.
+    /// The same answer with its personal parts held another way; without the embedding, which is held in no other.
     pub fn with_personal<E2, S2>(self, entities: E2, summary: S2) -> AnalysisOf<E2, S2> {
         AnalysisOf {
             entities,
@@ -65,6 +69,7 @@ impl<E, S> AnalysisOf<E, S> {
             degraded: self.degraded,
             model: self.model,
             duration_ms: self.duration_ms,
+            embedding: None,
         }
     }
 }

@@ -3,6 +3,7 @@
 //! Reading order:
 //! - [`id`]: who and what an event is about
 //! - [`personal`]: personal data, which exists in events only as ciphertext
+//! - [`embedding`]: a text as a point among other texts
 //! - [`analysis`]: what the analyzer answers
 //! - [`work`]: the facts that people make: comments, resolutions, corrections
 //! - [`event`]: the facts of a ticket's life, one type each, and their storage names
@@ -12,6 +13,7 @@
 
 pub mod analysis;
 pub mod contract;
+pub mod embedding;
 pub mod envelope;
 pub mod event;
 pub mod id;
@@ -20,6 +22,7 @@ pub mod subject;
 pub mod work;
 
 pub use analysis::Analysis;
+pub use embedding::Embedding;
 pub use envelope::Envelope;
 pub use event::TicketEvent;
 pub use id::{EventId, Position, RequesterId, TicketId, Version};

@@ -204,6 +204,7 @@ mod tests {
             degraded: false,
             model: ModelRef { name: "m".into(), revision: "1".into(), sha256: "00".into() },
             duration_ms: 9,
+            embedding: None,
         }
     }
 

@@ -108,5 +108,6 @@ fn analysis(category: &str, entities: Sealed<Vec<Entity>>, summary: Sealed<Strin
         degraded: false,
         model: ModelRef { name: "m".into(), revision: "1".into(), sha256: "00".into() },
         duration_ms: 9,
+        embedding: None,
     }
 }

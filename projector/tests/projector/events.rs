@@ -121,5 +121,6 @@ fn answer(labels: Labels) -> AnalysisOf<(), ()> {
         degraded: labels.degraded,
         model: ModelRef { name: "minilm-l6".into(), revision: "1".into(), sha256: "00".into() },
         duration_ms: 14,
+        embedding: None,
     }
 }

@@ -55,6 +55,7 @@ pub(crate) fn analysis(revision: &str) -> Box<TicketAnalyzed> {
         degraded: false,
         model: ModelRef { name: "minilm-l6".into(), revision: revision.into(), sha256: "00".into() },
         duration_ms: 9,
+        embedding: None,
     })
 }
 
