@@ -26,6 +26,19 @@ pub struct Metadata {
     pub actor: String,
 }
 
+impl Metadata {
+    /// Of an event that `actor` makes in answer to `cause`, which carries this metadata.
+    #[must_use]
+    pub fn caused_by(&self, cause: EventId, actor: &str) -> Self {
+        Self {
+            correlationid: self.correlationid,
+            causationid: Some(cause),
+            traceparent: self.traceparent.clone(),
+            actor: actor.to_owned(),
+        }
+    }
+}
+
 /// A recorded event.
 #[derive(Clone, Debug, Serialize, Deserialize, JsonSchema)]
 pub struct Envelope {

@@ -6,11 +6,12 @@ use serde::{Deserialize, Serialize};
 use serde_json::value::RawValue;
 
 use crate::{
-    analysis::SealedAnalysis,
-    id::{Position, RequesterId},
+    analysis::{ModelRef, Mood, SealedAnalysis},
+    id::{EventId, Position, RequesterId},
     personal::Sealed,
 };
 
+pub use crate::model::ModelPromoted;
 pub use crate::work::{
     AnalysisCorrected, ResolutionConfirmed, TicketAssigned, TicketClosed, TicketCommented, TicketReopened,
     TicketResolved,
@@ -91,6 +92,12 @@ events! {
     ResolutionConfirmed(ResolutionConfirmed) = "hub.ticket.resolution-confirmed.v1", "resolution-confirmed";
     /// Somebody knows better than the analyzer.
     AnalysisCorrected(AnalysisCorrected) = "hub.ticket.analysis-corrected.v1", "analysis-corrected";
+    /// A recording that came with the ticket was written down.
+    Transcribed(TicketTranscribed) = "hub.ticket.transcribed.v1", "transcribed";
+    /// The analyzer read a comment.
+    CommentAnalyzed(CommentAnalyzed) = "hub.ticket.comment-analyzed.v1", "comment-analyzed";
+    /// Another model answers from here on. No fact of a ticket: its stream is [`crate::TicketId::HUB`].
+    ModelPromoted(Box<ModelPromoted>) = "hub.model.promoted.v1", "model-promoted";
 }
 
 /// Why stored bytes could not be read as an event.
@@ -158,6 +165,32 @@ pub struct AnalysisFailed {
     pub reason: String,
     /// How often it was tried.
     pub attempts: u32,
+}
+
+/// A recording that came with the ticket was written down.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "camelCase")]
+pub struct TicketTranscribed {
+    /// Which recording: the SHA-256 of the attachment.
+    pub sha256: String,
+    /// What is said in it.
+    pub text: Sealed<String>,
+    /// What wrote it down: the program or service, with its model where it names one.
+    pub engine: String,
+    /// How long that took, milliseconds.
+    pub duration_ms: u32,
+}
+
+/// The analyzer read a comment.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "camelCase")]
+pub struct CommentAnalyzed {
+    /// The event of the comment.
+    pub comment_id: EventId,
+    /// The attitude its writer expresses.
+    pub sentiment: Mood,
+    /// What answered.
+    pub model: ModelRef,
 }
 
 /// How a CRM record came to be known.

@@ -24,6 +24,10 @@ pub struct TicketId(Ulid);
 impl TicketId {
     const PREFIX: &'static str = "tkt_";
 
+    /// The stream of facts about the hub itself. No ticket has this id: it is the ULID of the first millisecond of 1970.
+    /// It is shaped as a ticket's so that readers that know nothing of such facts pass over them.
+    pub const HUB: Self = Self(Ulid::nil());
+
     /// Names a new ticket by a ULID drawn in the shell (the domain never draws one).
     #[must_use]
     pub const fn new(ulid: Ulid) -> Self {

@@ -6,6 +6,7 @@
 //! - [`embedding`]: a text as a point among other texts
 //! - [`analysis`]: what the analyzer answers
 //! - [`work`]: the facts that people make: comments, resolutions, corrections
+//! - [`model`]: facts about the model that answers
 //! - [`event`]: the facts of a ticket's life, one type each, and their storage names
 //! - [`envelope`]: the CloudEvents envelope every event travels in
 //! - [`subject`]: where an event goes on the bus
@@ -17,6 +18,7 @@ pub mod embedding;
 pub mod envelope;
 pub mod event;
 pub mod id;
+pub mod model;
 pub mod personal;
 pub mod subject;
 pub mod work;

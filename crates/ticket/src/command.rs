@@ -3,9 +3,9 @@
 use schemas::{
     Sealed,
     event::{
-        AnalysisFailed, CrmDeliveryAttempted, CrmDeliveryParked, CrmRecordCreated, CrmRecordLost,
-        CrmRecordUpdated, ResolutionConfirmed, TicketAnalyzed, TicketAssigned, TicketCommented,
-        TicketReopened, TicketResolved, TicketSubmitted,
+        AnalysisFailed, CommentAnalyzed, CrmDeliveryAttempted, CrmDeliveryParked, CrmRecordCreated,
+        CrmRecordLost, CrmRecordUpdated, ResolutionConfirmed, TicketAnalyzed, TicketAssigned,
+        TicketCommented, TicketReopened, TicketResolved, TicketSubmitted, TicketTranscribed,
     },
     work::{Decided, Decision},
 };
@@ -19,6 +19,10 @@ pub enum Command {
     RecordAnalysis(Box<TicketAnalyzed>),
     /// The analyzer gives up.
     RecordAnalysisFailure(AnalysisFailed),
+    /// A recording was written down.
+    RecordTranscript(TicketTranscribed),
+    /// The analyzer read a comment.
+    RecordCommentAnalysis(CommentAnalyzed),
     /// The CRM holds the record.
     RecordCrmRecord(CrmRecordCreated),
     /// The CRM sink gives up until an operator decides.

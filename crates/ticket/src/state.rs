@@ -1,6 +1,6 @@
 //! What a ticket is: the fold of its events, holding only what decisions need.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use schemas::{
     EventId, Position, TicketEvent,
@@ -22,6 +22,10 @@ pub struct Ticket {
     pub resolution: Option<Resolution>,
     /// The latest analysis.
     pub analysis: Option<Analyzed>,
+    /// Recordings that were written down, by their SHA-256.
+    pub transcripts: BTreeSet<String>,
+    /// Comments that the analyzer has read.
+    pub read_comments: BTreeSet<EventId>,
     /// What people corrected. A person's word outlasts a later analysis.
     pub corrections: BTreeMap<Decision, Decided>,
     /// Its one record in each system it is delivered to.
@@ -65,6 +69,8 @@ pub struct Analyzed {
     pub model: ModelRef,
     /// Rules answered for a model that could not run.
     pub degraded: bool,
+    /// Recordings that it read in writing: those written down later call for another answer.
+    pub transcripts: usize,
     /// What it said.
     pub decided: BTreeMap<Decision, Decided>,
 }
@@ -82,8 +88,9 @@ impl Status {
 }
 
 impl Analyzed {
-    fn new(event: EventId, answer: &TicketAnalyzed) -> Self {
+    fn new(event: EventId, answer: &TicketAnalyzed, transcripts: usize) -> Self {
         Self {
+            transcripts,
             event,
             model: answer.model.clone(),
             degraded: answer.degraded,
@@ -97,7 +104,9 @@ impl Analyzed {
 pub fn evolve(mut ticket: Ticket, id: EventId, event: &TicketEvent) -> Ticket {
     match event {
         TicketEvent::Submitted(_) => ticket.submitted = true,
-        TicketEvent::Analyzed(answer) => ticket.analysis = Some(Analyzed::new(id, answer)),
+        TicketEvent::Analyzed(answer) => {
+            ticket.analysis = Some(Analyzed::new(id, answer, ticket.transcripts.len()));
+        }
         TicketEvent::CrmRecordCreated(data) => {
             let record = CrmRecord { id: data.record_id.clone(), through: Position::START };
             ticket.crm_records.insert(data.system.clone(), record);
@@ -125,10 +134,17 @@ pub fn evolve(mut ticket: Ticket, id: EventId, event: &TicketEvent) -> Ticket {
         TicketEvent::AnalysisCorrected(data) => {
             ticket.corrections.insert(data.field, data.to.clone());
         }
+        TicketEvent::Transcribed(data) => {
+            ticket.transcripts.insert(data.sha256.clone());
+        }
+        TicketEvent::CommentAnalyzed(data) => {
+            ticket.read_comments.insert(data.comment_id);
+        }
         TicketEvent::AnalysisFailed(_)
         | TicketEvent::CrmDeliveryParked(_)
         | TicketEvent::CrmDeliveryAttempted(_)
-        | TicketEvent::Commented(_) => {}
+        | TicketEvent::Commented(_)
+        | TicketEvent::ModelPromoted(_) => {}
     }
     ticket
 }

@@ -22,6 +22,9 @@ pub(super) fn impersonal(fact: &TicketEvent) -> serde_json::Result<Box<RawValue>
         TicketEvent::AnalysisCorrected(data) => to_raw_value(&json!({
             "field": data.field, "from": data.from, "to": data.to, "by": data.by, "analysisId": data.analysis_id,
         })),
+        TicketEvent::Transcribed(data) => to_raw_value(&json!({
+            "sha256": data.sha256, "engine": data.engine, "durationMs": data.duration_ms,
+        })),
         TicketEvent::Commented(_) | TicketEvent::Resolved(_) | TicketEvent::Reopened(_) => {
             to_raw_value(&json!({}))
         }
@@ -33,7 +36,9 @@ pub(super) fn impersonal(fact: &TicketEvent) -> serde_json::Result<Box<RawValue>
         | TicketEvent::CrmRecordLost(_)
         | TicketEvent::Assigned(_)
         | TicketEvent::Closed(_)
-        | TicketEvent::ResolutionConfirmed(_) => fact.to_data(),
+        | TicketEvent::ResolutionConfirmed(_)
+        | TicketEvent::CommentAnalyzed(_)
+        | TicketEvent::ModelPromoted(_) => fact.to_data(),
     }
 }
 
@@ -41,6 +46,7 @@ pub(super) fn impersonal(fact: &TicketEvent) -> serde_json::Result<Box<RawValue>
 pub(super) fn sealed(fact: &TicketEvent) -> Option<Json<SealedMembers>> {
     let (name, text) = match fact {
         TicketEvent::Commented(data) => ("text", &data.text),
+        TicketEvent::Transcribed(data) => ("text", &data.text),
         TicketEvent::Resolved(data) => ("resolution", &data.resolution),
         TicketEvent::Reopened(data) => ("reason", &data.reason),
         TicketEvent::AnalysisCorrected(data) => ("reason", &data.reason),

@@ -49,6 +49,9 @@ impl Folded {
             | Some(
                 TicketEvent::Submitted(_)
                 | TicketEvent::Commented(_)
+                | TicketEvent::CommentAnalyzed(_)
+                | TicketEvent::Transcribed(_)
+                | TicketEvent::ModelPromoted(_)
                 | TicketEvent::CrmDeliveryAttempted(_)
                 | TicketEvent::CrmRecordUpdated(_),
             ) => {}

@@ -3,8 +3,8 @@
 use schemas::{
     TicketEvent,
     event::{
-        AnalysisFailed, CrmDeliveryAttempted, CrmDeliveryParked, CrmRecordCreated, CrmRecordLost,
-        CrmRecordUpdated, TicketAnalyzed,
+        AnalysisFailed, CommentAnalyzed, CrmDeliveryAttempted, CrmDeliveryParked, CrmRecordCreated,
+        CrmRecordLost, CrmRecordUpdated, TicketAnalyzed, TicketTranscribed,
     },
 };
 
@@ -15,10 +15,14 @@ use crate::{
     state::{Analyzed, Ticket},
 };
 
-/// An answer counts once per model; a full answer replaces a degraded one, never the other way round.
+/// An answer counts once per model and text; a full answer replaces a degraded one, never the other way round. A
+/// recording that was written down since makes it another text.
 pub(super) fn analysis(ticket: &Ticket, answer: Box<TicketAnalyzed>) -> Outcome {
     check_ranges(&answer)?;
-    let adds_nothing = |known: &Analyzed| answer.degraded || (!known.degraded && known.model == answer.model);
+    let adds_nothing = |known: &Analyzed| {
+        let is_same_text = known.transcripts == ticket.transcripts.len();
+        answer.degraded || (!known.degraded && known.model == answer.model && is_same_text)
+    };
     let repeated = ticket.analysis.as_ref().is_some_and(adds_nothing);
     Ok((!repeated).then_some(TicketEvent::Analyzed(answer)))
 }
@@ -38,6 +42,21 @@ fn check_ranges(answer: &TicketAnalyzed) -> Result<(), Rejection> {
         return Err(Rejection::ImpossibleAnalysis("urgency"));
     }
     Ok(())
+}
+
+/// A recording is written down once.
+pub(super) fn transcript(ticket: &Ticket, transcript: TicketTranscribed) -> Option<TicketEvent> {
+    let is_news = !ticket.transcripts.contains(&transcript.sha256);
+    is_news.then_some(TicketEvent::Transcribed(transcript))
+}
+
+/// A comment is read once: nothing is decided by it, so a later model reading it again would change nothing.
+pub(super) fn comment_analysis(ticket: &Ticket, answer: CommentAnalyzed) -> Outcome {
+    if !(0.0..=1.0).contains(&answer.sentiment.confidence) {
+        return Err(Rejection::ImpossibleAnalysis("sentiment"));
+    }
+    let is_news = !ticket.read_comments.contains(&answer.comment_id);
+    Ok(is_news.then_some(TicketEvent::CommentAnalyzed(answer)))
 }
 
 /// A failure after an answer is no news.
