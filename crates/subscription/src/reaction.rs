@@ -33,6 +33,8 @@ pub enum Fate {
     Done,
     /// Not now.
     RetryAfter(Duration, String),
+    /// Not before something comes back that may be away for long: waiting for it is no attempt.
+    Postpone(Duration, String),
     /// Not without an operator.
     Park(String),
 }
@@ -48,6 +50,11 @@ pub trait Reaction: Send + Sync {
 
     /// Reacts to events, in the order of the log, with one fate each. Seeing an event again must be harmless.
     fn react(&self, events: &[Envelope]) -> impl Future<Output = Vec<Fate>> + Send;
+
+    /// Hears of an event that is parked without being tried again, because the attempts at it ended the process.
+    fn given_up(&self, _event: &Envelope, _attempts: u32) -> impl Future<Output = ()> + Send {
+        std::future::ready(())
+    }
 }
 
 /// Runs a reaction until the process stops.
@@ -112,7 +119,10 @@ async fn judge(
     if events.is_empty() {
         return Ok(vec![]);
     }
-    if cursor.attempts >= CRASHES && events.len() == 1 {
+    if let [event] = events
+        && cursor.attempts >= CRASHES
+    {
+        reaction.given_up(event, CRASHES as u32).await;
         return Ok(vec![Verdict::tried(Fate::Park(format!("ended the process {CRASHES} times")))]);
     }
     checkpoint::count_attempt(stage.store.pool(), stage.name, cursor.position).await?;
@@ -163,10 +173,11 @@ async fn note(
     attempts: i32,
     fate: &Fate,
 ) -> Result<(), Failure> {
-    let (delay, reason) = match fate {
+    let (attempts, delay, reason) = match fate {
         Fate::Done => return Ok(()),
-        Fate::RetryAfter(delay, reason) => (Some(*delay), reason),
-        Fate::Park(reason) => (None, reason),
+        Fate::RetryAfter(delay, reason) => (attempts, Some(*delay), reason),
+        Fate::Postpone(delay, reason) => (attempts - 1, Some(*delay), reason),
+        Fate::Park(reason) => (attempts, None, reason),
     };
     tracing::warn!(stage = stage.name, position = %event.position, attempts, parked = delay.is_none(), reason, "not done");
     Ok(exceptions::note(connection, stage.name, event, attempts, delay, reason).await?)
