@@ -10,6 +10,7 @@
 //! - [`cipher`], [`personal_keys`]: sealing personal data, and the keys that open it
 //! - [`key_draft`]: a key that is made together with the append
 //! - [`attachments`]: files that came with tickets
+//! - [`kept_models`]: models that were promoted
 //! - [`database`]: pools and migrations
 //! - [`error`]: what can go wrong, by SQLSTATE
 
@@ -22,6 +23,7 @@ mod earlier_answer;
 pub mod error;
 pub mod group_commit;
 pub mod handle;
+pub mod kept_models;
 pub mod key_draft;
 pub mod personal_keys;
 pub mod read;
