@@ -11,7 +11,7 @@ use serde::Deserialize;
 use service_host::{Health, Problem, json::JsonBody};
 
 use crate::{
-    engine::{AnalyzeError, Engine, Request},
+    engine::{Engine, Request},
     metric, rules,
 };
 
@@ -46,7 +46,6 @@ async fn analyze(
     let request = body.check()?;
     let analysis = match engine.analyze(request.clone()).await {
         Ok(analyzed) => analyzed.analysis,
-        Err(AnalyzeError::Stopped) => return Err(Problem::unavailable("the model is not available", 5)),
         Err(error) => {
             tracing::error!(%error, "rules answer for the model");
             rules::degraded(&request)

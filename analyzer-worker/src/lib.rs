@@ -9,7 +9,8 @@
 //! - [`model`]: encoder and heads
 //! - [`answer`]: probabilities to an answer
 //! - [`analyst`]: the whole analysis of a batch
-//! - [`engine`]: the analyst on a thread of its own
+//! - [`engine`]: analysts on threads of their own
+//! - [`models`]: promoted models
 //! - [`worker`]: the stage on the log
 //! - [`http`]: `POST /analyze`
 //! - [`serve`]: both, as a service
@@ -26,6 +27,7 @@ pub mod language;
 pub mod learning;
 mod metric;
 pub mod model;
+pub mod models;
 pub mod rules;
 pub mod sentences;
 pub mod serve;

@@ -9,6 +9,20 @@ const DURATION: &str = "ai_processing_duration_seconds";
 const ANSWERS: &str = "ai_answers_total";
 /// Confidence of each answer, by question.
 const CONFIDENCE: &str = "ai_confidence";
+/// Answers that an earlier one was repeated for.
+const REUSED: &str = "ai_answers_reused_total";
+/// Tickets of a forward pass.
+const BATCH: &str = "ai_batch_tickets";
+
+/// Records that an earlier answer was repeated.
+pub(crate) fn reused() {
+    counter!(REUSED).increment(1);
+}
+
+/// Records a batch.
+pub(crate) fn batched(tickets: usize) {
+    histogram!(BATCH).record(tickets as f64);
+}
 
 /// Records an answer.
 pub(crate) fn answered(analysis: &Analysis) {

@@ -12,7 +12,8 @@ use tokio::net::TcpListener;
 use crate::{
     engine::Engine,
     http,
-    settings::{ModelSettings, ServeSettings},
+    models::Models,
+    settings::ServeSettings,
     worker::{STAGE, Worker},
 };
 
@@ -24,19 +25,21 @@ const POOL: u32 = 8;
 /// Runs the service until it is told to stop.
 ///
 /// # Errors
-/// When a setting is unusable, the model is missing, or the server may lose what it confirms; a dependency that is
-/// away is waited for.
+/// When a setting is unusable, or the server may lose what it confirms; a dependency that is
+/// away is waited for, and rules answer for a model that cannot run.
 pub async fn run(settings: ServeSettings, metrics: PrometheusHandle) -> anyhow::Result<()> {
     let mut shutdown = Shutdown::new();
     let stop = shutdown.token();
     let master_key = master_key_from_file(&settings.backbone.master_key_file)?;
-    let engine = start_engine(settings.model).await?;
+    let engine = Engine::start_in_background(&settings.model)?;
     let pool = database::pool(settings.backbone.database_url.expose_secret(), SERVICE, POOL)?;
     let open = || EventStore::open(pool.clone());
     let Some(store) = until_ready("the event log", &stop, StoreError::may_pass, open).await? else {
         return Ok(());
     };
     let keys = PersonalKeys::open(pool, master_key).await?;
+    let models = Models::new(store.clone(), settings.promoted_dir);
+    use_promoted(&models, &engine).await?;
     let bus = Bus::connect_in_background(&settings.backbone.nats_url, SERVICE).await?;
     let listener = TcpListener::bind(settings.listen.address())
         .await
@@ -47,7 +50,7 @@ pub async fn run(settings: ServeSettings, metrics: PrometheusHandle) -> anyhow::
     let router = http::router(engine.clone(), health);
     let stage = Stage { name: STAGE, store: store.clone(), nats_url: settings.backbone.nats_url };
     let appended = store.appended();
-    let worker = Worker::new(store, keys, engine);
+    let worker = Worker::new(store, keys, engine, models);
     shutdown.spawn("http", service_host::http::serve(listener, router, Cors::none(), stop.clone()));
     shutdown.spawn("worker", reaction::run(stage, worker, progress, stop.clone()));
     shutdown.spawn("hints", async move {
@@ -57,11 +60,12 @@ pub async fn run(settings: ServeSettings, metrics: PrometheusHandle) -> anyhow::
     shutdown.run().await
 }
 
-async fn start_engine(settings: ModelSettings) -> anyhow::Result<Engine> {
-    let engine = tokio::task::spawn_blocking(move || Engine::start(&settings)).await??;
-    let model = engine.model();
-    tracing::info!(model = model.name, revision = model.revision, "the model is loaded");
-    Ok(engine)
+/// The heads that came with the program answer until the first promotion.
+async fn use_promoted(models: &Models, engine: &Engine) -> anyhow::Result<()> {
+    if let Some(model) = models.promoted().await? {
+        engine.switch_to(models.folder(&model).await?);
+    }
+    Ok(())
 }
 
 fn health(metrics: PrometheusHandle, store: &EventStore, engine: &Engine, progress: &Progress) -> Health {
@@ -73,13 +77,13 @@ fn health(metrics: PrometheusHandle, store: &EventStore, engine: &Engine, progre
             async move { store.ping().await.map_err(|error| error.to_string()) }
         })
         .depends_on("model", move || {
-            let is_running = model.is_running();
-            async move { if is_running { Ok(()) } else { Err("the model has stopped".to_owned()) } }
+            let problem = model.problem();
+            async move { problem.map_or(Ok(()), Err) }
         })
         .depends_on("stage", move || {
             let problem = stage.problem();
             async move { problem.map_or(Ok(()), Err) }
         })
-        .fact("model_loaded", move || fact.is_running().into())
+        .fact("model_loaded", move || fact.is_ready().into())
         .fact("analyzedPosition", move || position.position().0.into())
 }

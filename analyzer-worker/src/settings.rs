@@ -14,6 +14,9 @@ pub struct ServeSettings {
     /// Where to listen; loopback only.
     #[arg(long, env = "ANALYZER_LISTEN", default_value = "127.0.0.1:3002")]
     pub listen: Listen,
+    /// Folder that promoted models are unpacked to
+    #[arg(long, env = "ANALYZER_PROMOTED_DIR", default_value = ".local/promoted-models")]
+    pub promoted_dir: PathBuf,
     /// Encoder and heads.
     #[command(flatten)]
     pub model: ModelSettings,
@@ -31,12 +34,21 @@ pub struct ModelSettings {
     /// Threads of one matrix multiplication. 1 is best where processes share the cores
     #[arg(long, env = "ANALYZER_THREADS", default_value_t = 1, value_parser = clap::value_parser!(u8).range(1..=64))]
     pub threads: u8,
+    /// Threads that analyze, each with a model of its own (180 MB): tickets side by side
+    #[arg(long, env = "ANALYZER_WORKERS", default_value_t = 1, value_parser = clap::value_parser!(u8).range(1..=64))]
+    pub workers: u8,
     /// Number format of the encoder
     #[arg(long, env = "ANALYZER_PRECISION", value_enum, default_value_t = PrecisionChoice::Auto)]
     pub precision: PrecisionChoice,
     /// Tickets that may wait for the model; more callers wait outside
     #[arg(long, env = "ANALYZER_QUEUE", default_value_t = 256, value_parser = clap::value_parser!(u16).range(1..))]
     pub queue: u16,
+    /// Milliseconds one batch may take: tickets that wait longer would not gain by it
+    #[arg(long, env = "ANALYZER_BATCH_MS", default_value_t = 250, value_parser = clap::value_parser!(u16).range(1..))]
+    pub batch_ms: u16,
+    /// Seconds to wait for the model before rules answer
+    #[arg(long, env = "ANALYZER_PATIENCE", default_value_t = 30, value_parser = clap::value_parser!(u16).range(1..))]
+    pub patience: u16,
 }
 
 /// Which number format to compute in.

@@ -19,7 +19,7 @@ fn service() -> Router {
     let engine = support::engine();
     let model = engine.clone();
     let health = Health::new(PrometheusBuilder::new().build_recorder().handle())
-        .fact("model_loaded", move || model.is_running().into());
+        .fact("model_loaded", move || model.is_ready().into());
     service_host::http::dress(http::router(engine, health), &Cors::none())
 }
 

@@ -4,7 +4,10 @@
 
 mod support;
 
-use analyzer_worker::worker::{STAGE, Worker};
+use analyzer_worker::{
+    models::Models,
+    worker::{STAGE, Worker},
+};
 use event_store::{
     Append, EventStore, Expected, NewEvent, PersonalKeys, database,
     personal_keys::{generate_master_key, master_key_from_file},
@@ -25,6 +28,7 @@ const NOBODY: &str = "nats://127.0.0.1:1";
 struct World {
     store: EventStore,
     keys: PersonalKeys,
+    dir: tempfile::TempDir,
 }
 
 impl World {
@@ -36,11 +40,12 @@ impl World {
         std::fs::write(file.path(), generate_master_key()).unwrap();
         let keys =
             PersonalKeys::open(pool.clone(), master_key_from_file(file.path()).unwrap()).await.unwrap();
-        Self { store: EventStore::open(pool).await.unwrap(), keys }
+        Self { store: EventStore::open(pool).await.unwrap(), keys, dir: tempfile::tempdir().unwrap() }
     }
 
     fn worker(&self) -> Worker {
-        Worker::new(self.store.clone(), self.keys.clone(), support::engine())
+        let models = Models::new(self.store.clone(), self.dir.path().to_owned());
+        Worker::new(self.store.clone(), self.keys.clone(), support::engine(), models)
     }
 
     async fn submit(&self, description: &str) -> (TicketId, Position) {
@@ -96,7 +101,8 @@ async fn a_submitted_ticket_gets_its_analysis_sealed_into_the_log() {
     let entities = world.keys.open_sealed(&answer.entities, analyzed.id, "entities").await.unwrap();
     assert!(entities.iter().any(|entity| entity.text == "srv-fs01"));
     assert!(!world.keys.open_sealed(&answer.summary, analyzed.id, "summary").await.unwrap().is_empty());
-    let embedding = world.keys.open_sealed(&answer.embedding.unwrap(), analyzed.id, "embedding").await.unwrap();
+    let embedding =
+        world.keys.open_sealed(&answer.embedding.unwrap(), analyzed.id, "embedding").await.unwrap();
     let length = embedding.vector().iter().map(|value| value * value).sum::<f32>();
     assert_eq!((embedding.space.as_str(), embedding.vector().len()), ("minilm-l6", 384));
     assert!((length - 1.0).abs() < 0.01, "{length}");

@@ -35,17 +35,52 @@ impl Embedder {
         self.tokenizer.encode(text)
     }
 
-    /// One embedding of length 1 per text, `[texts, dimension]`.
+    /// One embedding of length 1 per text, `[texts, dimension]`; of a long text, of its first window.
     pub fn embed(&self, texts: &[&str]) -> Tensor {
         let tokens: Vec<_> = texts.iter().map(|text| self.tokenize(text).ids).collect();
         let slices: Vec<_> = tokens.iter().map(Vec::as_slice).collect();
-        let lengths: Vec<_> = slices.iter().map(|ids| ids.len()).collect();
-        let parts: Vec<_> = batches(&lengths, TOKEN_BUDGET)
-            .into_iter()
-            .map(|range| self.encoder.embed(&slices[range]))
-            .collect();
+        let parts: Vec<_> = runs(&slices).map(|run| self.encoder.embed(run)).collect();
         if parts.is_empty() { self.encoder.embed(&[]) } else { Tensor::cat(&parts, 0) }
     }
+
+    /// Reads texts whole, each piece in the context of its window.
+    #[must_use]
+    pub fn read(&self, texts: &[&str]) -> Pieces {
+        let windows: Vec<_> = texts.iter().map(|text| self.tokenizer.windows(text)).collect();
+        let slices: Vec<_> = windows.iter().flatten().map(|window| window.ids.as_slice()).collect();
+        let states: Vec<_> = runs(&slices).map(|run| self.encoder.states(run)).collect();
+        let states = if states.is_empty() { self.encoder.states(&[]) } else { Tensor::cat(&states, 0) };
+        Pieces { states, texts: windows.into_iter().map(TextPieces::new).collect() }
+    }
+}
+
+/// Texts, read piece by piece.
+pub struct Pieces {
+    /// The last hidden state of every piece, one text below the other, `[pieces of all texts, dimension]`, f32.
+    pub states: Tensor,
+    /// Each text.
+    pub texts: Vec<TextPieces>,
+}
+
+/// Where the pieces of a text stand.
+pub struct TextPieces {
+    /// In characters of the text, a row of the states each; none for the markers around each window.
+    pub offsets: Vec<Option<Range<usize>>>,
+    /// Pieces of the first window, which stands for the text as a whole.
+    pub first_window: usize,
+}
+
+impl TextPieces {
+    fn new(windows: Vec<Tokens>) -> Self {
+        let first_window = windows.first().map_or(0, |window| window.ids.len());
+        Self { offsets: windows.into_iter().flat_map(|window| window.offsets).collect(), first_window }
+    }
+}
+
+/// The texts in portions of one forward pass each.
+fn runs<'a>(texts: &'a [&'a [i64]]) -> impl Iterator<Item = &'a [&'a [i64]]> {
+    let lengths: Vec<_> = texts.iter().map(|ids| ids.len()).collect();
+    batches(&lengths, TOKEN_BUDGET).into_iter().map(|range| &texts[range])
 }
 
 /// Consecutive runs of texts that stay within the budget; a text over the budget is alone.

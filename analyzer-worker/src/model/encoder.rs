@@ -158,27 +158,34 @@ impl Encoder {
     /// One embedding per text, `[texts, dimension]` in f32: the mean of its last hidden states, of length 1.
     ///
     /// # Panics
+    /// As [`Self::states`].
+    pub fn embed(&self, texts: &[&[i64]]) -> Tensor {
+        let mut start = 0;
+        let rows: Vec<_> = texts
+            .iter()
+            .map(|text| {
+                start += text.len();
+                (start - text.len()..start).collect()
+            })
+            .collect();
+        pool(&self.states(texts), &rows)
+    }
+
+    /// The last hidden states of all texts, one text below the other, `[pieces, dimension]` in f32.
+    ///
+    /// # Panics
     /// As libtorch does, on a word piece outside of the vocabulary or a text over 512 pieces: the caller
     /// truncates, and catches.
-    pub fn embed(&self, texts: &[&[i64]]) -> Tensor {
+    pub fn states(&self, texts: &[&[i64]]) -> Tensor {
         if texts.is_empty() {
             return Tensor::zeros([0, self.dimension()], (Kind::Float, Device::Cpu));
         }
-        let means: Vec<_> = self.hidden_states(texts).iter().map(mean).collect();
-        let means = Tensor::stack(&means, 0);
-        let lengths = means.norm_scalaropt_dim(2, [-1], true).clamp_min(f64::EPSILON);
-        means / lengths
-    }
-
-    /// The last hidden states of each text, `[pieces, dimension]` each.
-    #[must_use]
-    pub fn hidden_states(&self, texts: &[&[i64]]) -> Vec<Tensor> {
         let packing = Packing::new(texts.iter().map(|t| t.len() as i64), self.heads, self.kind);
         let mut state = self.embeddings(texts);
         for layer in &self.layers {
             state = self.layer(layer, &state, &packing);
         }
-        packing.spans.iter().map(|&(start, length)| state.narrow(0, start, length)).collect()
+        state.to_kind(Kind::Float)
     }
 
     fn embeddings(&self, texts: &[&[i64]]) -> Tensor {
@@ -214,6 +221,17 @@ impl Encoder {
     }
 }
 
-fn mean(hidden: &Tensor) -> Tensor {
-    hidden.to_kind(Kind::Float).mean_dim([0i64].as_slice(), false, Kind::Float)
+/// Means of groups of rows, of length 1, `[groups, dimension]`: one multiplication, whatever the groups are.
+pub fn pool(states: &Tensor, groups: &[Vec<usize>]) -> Tensor {
+    let pieces = states.size()[0] as usize;
+    let mut weights = vec![0f32; groups.len() * pieces];
+    for (group, weights) in groups.iter().zip(weights.chunks_mut(pieces.max(1))) {
+        for &row in group {
+            weights[row] = 1.0 / group.len() as f32;
+        }
+    }
+    let weights = Tensor::from_slice(&weights).view([groups.len() as i64, pieces as i64]);
+    let means = weights.matmul(states);
+    let lengths = means.norm_scalaropt_dim(2, [-1], true).clamp_min(f64::EPSILON);
+    means / lengths
 }

@@ -6,10 +6,15 @@ use rust_tokenizers::tokenizer::{BertTokenizer, Tokenizer as _, TruncationStrate
 
 use super::LoadError;
 
-/// The encoder was trained on at most this many word pieces; what follows them is not read.
+/// The encoder was trained on at most this many word pieces at a time.
 pub const MAX_TOKENS: usize = 256;
+/// Windows of that size that are read of one text: a ticket of 2000 characters has two; only what is hardly words
+/// has more.
+const MAX_WINDOWS: usize = 4;
+/// `[CLS]` and `[SEP]`.
+const MARKERS: usize = 2;
 
-/// A text as the encoder reads it.
+/// A window of a text as the encoder reads it.
 #[derive(Clone, Debug)]
 pub struct Tokens {
     /// Word pieces, `[CLS]` first and `[SEP]` last.
@@ -31,14 +36,42 @@ impl Tokenizer {
             .map_err(|error| LoadError::unusable(&path, error))
     }
 
-    /// Cuts a text into at most [`MAX_TOKENS`] pieces.
+    /// Cuts a text into pieces; what follows the first [`MAX_TOKENS`] is not among them.
     #[must_use]
     pub fn encode(&self, text: &str) -> Tokens {
-        let input = self.0.encode(text, None, MAX_TOKENS, &TruncationStrategy::LongestFirst, 0);
+        self.encode_up_to(text, MAX_TOKENS)
+    }
+
+    /// Cuts a text into windows of at most [`MAX_TOKENS`] pieces: at least one, and no more than are worth reading.
+    /// The first is what [`Self::encode`] answers.
+    #[must_use]
+    pub fn windows(&self, text: &str) -> Vec<Tokens> {
+        let whole = self.encode_up_to(text, MAX_WINDOWS * (MAX_TOKENS - MARKERS) + MARKERS);
+        if whole.ids.len() <= MAX_TOKENS {
+            return vec![whole];
+        }
+        let (first, last) = (0, whole.ids.len() - 1);
+        let starts = (first + 1..last).step_by(MAX_TOKENS - MARKERS);
+        starts.map(|start| whole.window(start..last.min(start + MAX_TOKENS - MARKERS))).collect()
+    }
+
+    fn encode_up_to(&self, text: &str, pieces: usize) -> Tokens {
+        let input = self.0.encode(text, None, pieces, &TruncationStrategy::LongestFirst, 0);
         let offsets = input.token_offsets.into_iter();
         Tokens {
             ids: input.token_ids,
             offsets: offsets.map(|o| o.map(|o| o.begin as usize..o.end as usize)).collect(),
+        }
+    }
+}
+
+impl Tokens {
+    /// Some of the pieces, between the markers of the whole.
+    fn window(&self, pieces: Range<usize>) -> Self {
+        let last = self.ids.len() - 1;
+        Self {
+            ids: [&self.ids[..1], &self.ids[pieces.clone()], &self.ids[last..]].concat(),
+            offsets: [&self.offsets[..1], &self.offsets[pieces], &self.offsets[last..]].concat(),
         }
     }
 }

@@ -25,8 +25,11 @@ pub(crate) fn settings(precision: PrecisionChoice) -> ModelSettings {
         model_dir,
         heads_dir: root().join("analyzer-worker/model"),
         threads: 1,
+        workers: 1,
         precision,
         queue: 4,
+        batch_ms: 250,
+        patience: 60,
     }
 }
 

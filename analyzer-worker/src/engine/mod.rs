@@ -1,0 +1,215 @@
+//! The model behind a bounded queue and a cheap handle.
+//!
+//! libtorch's tensors may move between threads and not be shared, and it leaks what belongs to a thread, so a fixed
+//! number of threads, each with a model of its own, lives as long as the process. Each takes what waits in the queue, up to
+//! what it can read within the latency budget, and analyzes it as one batch: alone a ticket waits for nobody, and under
+//! load batches fill by themselves.
+//!
+//! - here: the handle, and what can go wrong
+//! - [`state`]: whether the model can answer, and if not, why
+//! - `inference`: the life of a model's thread
+//! - `batch`: how much goes into one forward pass
+//! - `reuse`: the same text to the same model is answered once
+
+mod batch;
+mod inference;
+mod reuse;
+pub mod state;
+
+use std::{
+    path::PathBuf,
+    sync::{Arc, Mutex},
+    thread,
+    time::{Duration, Instant},
+};
+
+use schemas::analysis::ModelRef;
+use tokio::sync::{mpsc, oneshot, watch};
+
+use crate::{
+    analyst::{Analyzed, AnswerError},
+    metric,
+    model::LoadError,
+    settings::ModelSettings,
+};
+use inference::Inference;
+use reuse::Reuse;
+use state::State;
+
+/// A ticket to analyze.
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+pub struct Request {
+    /// The text.
+    pub description: String,
+    /// What the requester picked on the form, wrong about one time in five.
+    pub request_type: String,
+}
+
+/// Why a ticket was not analyzed. None of the messages quotes it.
+#[derive(Clone, Debug, thiserror::Error)]
+pub enum AnalyzeError {
+    /// The model broke on this ticket; it goes on with others.
+    #[error("the model panicked: {0}")]
+    Panicked(String),
+    /// The model's answer could not be used.
+    #[error("the model's answer cannot be used: {0}")]
+    BadAnswer(#[from] Arc<AnswerError>),
+    /// There is no model that could answer.
+    #[error("the model cannot run: {0}")]
+    Unavailable(String),
+    /// The answer did not come in time.
+    #[error("the model did not answer within {} s", .0.as_secs())]
+    TooSlow(Duration),
+}
+
+impl AnalyzeError {
+    /// Whether the same ticket may get an answer later, without anybody changing the model.
+    #[must_use]
+    pub const fn may_pass(&self) -> bool {
+        matches!(self, Self::Unavailable(_) | Self::TooSlow(_))
+    }
+}
+
+/// Why the engine did not start.
+#[derive(Debug, thiserror::Error)]
+pub enum StartError {
+    /// The model could not be loaded.
+    #[error(transparent)]
+    Load(#[from] LoadError),
+    /// The model broke while it was loaded.
+    #[error("the model panicked while loading: {0}")]
+    Panicked(String),
+    /// No thread to run it on.
+    #[error("starting the model's thread")]
+    Thread(#[from] std::io::Error),
+}
+
+type Answer = Result<Analyzed, AnalyzeError>;
+
+/// A ticket in the queue.
+struct Job {
+    request: Request,
+    since: Instant,
+    reply: oneshot::Sender<Answer>,
+}
+
+/// What the threads share.
+struct Shared {
+    jobs: Mutex<mpsc::Receiver<Job>>,
+    state: watch::Sender<State>,
+    /// Where the heads are that shall answer.
+    heads: watch::Sender<PathBuf>,
+}
+
+/// Handle of the model's threads. They end when the last handle is dropped.
+#[derive(Clone)]
+pub struct Engine {
+    queue: mpsc::Sender<Job>,
+    shared: Arc<Shared>,
+    reuse: Arc<Reuse>,
+    patience: Duration,
+}
+
+impl Engine {
+    /// Loads the model on its threads and returns when one of them is ready. Blocks for about half a second.
+    pub fn start(settings: &ModelSettings) -> Result<Self, StartError> {
+        let (engine, first) = Self::spawn(settings)?;
+        first.recv().unwrap_or_else(|_| Err(StartError::Panicked("no word from it".to_owned())))?;
+        Ok(engine)
+    }
+
+    /// Starts the model's threads and returns at once. They go on trying where the model does not load.
+    ///
+    /// # Errors
+    /// When there are no threads to be had.
+    pub fn start_in_background(settings: &ModelSettings) -> Result<Self, StartError> {
+        Ok(Self::spawn(settings)?.0)
+    }
+
+    fn spawn(
+        settings: &ModelSettings,
+    ) -> Result<(Self, std::sync::mpsc::Receiver<Result<(), StartError>>), StartError> {
+        let (queue, jobs) = mpsc::channel(usize::from(settings.queue));
+        let (ready, first) = std::sync::mpsc::channel();
+        let shared = Arc::new(Shared {
+            jobs: Mutex::new(jobs),
+            state: watch::Sender::new(State::Loading),
+            heads: watch::Sender::new(settings.heads_dir.clone()),
+        });
+        for index in 0..settings.workers {
+            let inference = Inference::new(settings.clone(), shared.clone(), ready.clone());
+            thread::Builder::new().name(format!("model-{index}")).spawn(move || inference.run())?;
+        }
+        let (reuse, patience) = (Arc::default(), Duration::from_secs(u64::from(settings.patience)));
+        Ok((Self { queue, shared, reuse, patience }, first))
+    }
+
+    /// What answers; none while no model is loaded.
+    #[must_use]
+    pub fn model(&self) -> Option<ModelRef> {
+        self.shared.state.borrow().model().cloned()
+    }
+
+    /// Why no model answers, if none does; fit for a public answer.
+    #[must_use]
+    pub fn problem(&self) -> Option<String> {
+        self.shared.state.borrow().problem()
+    }
+
+    /// Whether a model answers.
+    #[must_use]
+    pub fn is_ready(&self) -> bool {
+        self.model().is_some()
+    }
+
+    /// Lets the heads in this folder answer as soon as they are loaded. Where they cannot be loaded, those that answer
+    /// now go on.
+    pub fn switch_to(&self, heads_dir: PathBuf) {
+        self.shared.heads.send_replace(heads_dir);
+    }
+
+    /// Analyzes a ticket, or repeats the answer that the same text got from the same model. Waits while the queue is full,
+    /// but not longer than the patience that was set. A caller that goes away costs nothing but the work.
+    pub async fn analyze(&self, request: Request) -> Result<Analyzed, AnalyzeError> {
+        let asked = tokio::time::timeout(self.patience, self.ask(request)).await;
+        asked.unwrap_or(Err(AnalyzeError::TooSlow(self.patience)))
+    }
+
+    async fn ask(&self, request: Request) -> Result<Analyzed, AnalyzeError> {
+        let since = Instant::now();
+        let model = self.loaded().await?;
+        if let Some(answer) = self.reuse.find(&model, &request) {
+            metric::reused();
+            return Ok(timed(answer, since));
+        }
+        let (reply, answer) = oneshot::channel();
+        let job = Job { request: request.clone(), since, reply };
+        let stopped = || AnalyzeError::Unavailable("it has stopped".to_owned());
+        self.queue.send(job).await.map_err(|_| stopped())?;
+        let answer = answer.await.map_err(|_| stopped())??;
+        self.reuse.keep(&request, &answer);
+        Ok(answer)
+    }
+
+    /// The model, waited for while it is loading.
+    async fn loaded(&self) -> Result<ModelRef, AnalyzeError> {
+        let mut state = self.shared.state.subscribe();
+        let settled = state.wait_for(|state| !matches!(state, State::Loading)).await;
+        match settled.as_deref() {
+            Ok(State::Ready(model)) => Ok(model.clone()),
+            Ok(State::Failed(reason)) => Err(AnalyzeError::Unavailable(reason.clone())),
+            Ok(State::Loading) | Err(_) => Err(AnalyzeError::Unavailable("it is not loaded".to_owned())),
+        }
+    }
+
+    /// Analyzes tickets together; one answer each, in order.
+    pub async fn analyze_all(&self, requests: Vec<Request>) -> Vec<Result<Analyzed, AnalyzeError>> {
+        futures::future::join_all(requests.into_iter().map(|request| self.analyze(request))).await
+    }
+}
+
+/// The answer, with the time it took its asker to get it.
+fn timed(mut answer: Analyzed, since: Instant) -> Analyzed {
+    answer.analysis.duration_ms = since.elapsed().as_millis() as u32;
+    answer
+}

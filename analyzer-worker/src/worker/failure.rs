@@ -1,0 +1,66 @@
+//! Why an event has no answer, and what shall become of it.
+
+use std::time::Duration;
+
+use event_store::{AppendError, StoreError, handle::HandleError, personal_keys::KeyError};
+use schemas::event::DecodeError;
+use subscription::Fate;
+use ticket::Rejection;
+
+use crate::{engine::AnalyzeError, models::ModelsError};
+
+/// Before trying again what a neighbour's outage stopped.
+const PAUSE: Duration = Duration::from_secs(2);
+
+/// Why an event has no answer. None of the messages quotes a ticket.
+#[derive(Debug, thiserror::Error)]
+pub(super) enum Failure {
+    #[error("the event cannot be read: {0}")]
+    Malformed(#[from] DecodeError),
+    #[error("the ticket does not begin with its submission")]
+    NoSubmission,
+    #[error("the personal data cannot be had")]
+    Keys(#[from] KeyError),
+    #[error("the ticket cannot be read")]
+    Load(#[from] StoreError),
+    #[error(transparent)]
+    Model(#[from] AnalyzeError),
+    #[error("the promoted model cannot be had")]
+    Models(#[from] ModelsError),
+    #[error("the answer cannot be appended")]
+    Append(#[from] HandleError<Rejection>),
+}
+
+impl Failure {
+    /// What a neighbour's return can heal is tried again; the rest needs an operator.
+    pub(super) fn into_fate(self) -> Fate {
+        let reason = self.reason();
+        if self.may_pass() { Fate::RetryAfter(PAUSE, reason) } else { Fate::Park(reason) }
+    }
+
+    fn may_pass(&self) -> bool {
+        match self {
+            Self::Keys(KeyError::Store(error))
+            | Self::Append(HandleError::Load(error))
+            | Self::Load(error)
+            | Self::Models(ModelsError::Store(error)) => !matches!(error, StoreError::Damaged { .. }),
+            Self::Append(HandleError::Append(error)) => {
+                matches!(error, AppendError::Unavailable(_) | AppendError::Conflict { .. })
+            }
+            Self::Models(ModelsError::Write { .. }) => true,
+            Self::Model(error) => error.may_pass(),
+            _ => false,
+        }
+    }
+
+    /// The message with its causes, except of those that may quote stored values.
+    fn reason(&self) -> String {
+        match self {
+            Self::Keys(source) => format!("{self}: {source}"),
+            Self::Append(source) => format!("{self}: {source}"),
+            Self::Load(source) => format!("{self}: {source}"),
+            Self::Models(source) => format!("{self}: {source}"),
+            Self::Malformed(_) | Self::Model(_) | Self::NoSubmission => self.to_string(),
+        }
+    }
+}
