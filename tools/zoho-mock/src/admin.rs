@@ -15,6 +15,7 @@ use crate::{
     codes::{self, Code},
     counters::Counters,
     envelope::Refusal,
+    steering::ClockFace,
     store::{Record, key_of},
     world::Shared,
 };
@@ -26,6 +27,7 @@ pub(crate) struct By {
 
 /// `GET /__mock/records?by=Ticket_ID`: the exact multiset of that field. Without `by`, every record in full.
 pub(crate) async fn records(State(shared): State<Shared>, Query(By { by }): Query<By>) -> Response {
+    shared.land_due().await;
     let world = shared.world();
     let Some(field) = by else {
         let records: Vec<_> = world.store.all().collect();
@@ -62,6 +64,22 @@ pub(crate) async fn counters(State(shared): State<Shared>) -> Json<Counters> {
 /// `GET /__mock/codes`: the table of response codes.
 pub(crate) async fn codes() -> Json<&'static [Code]> {
     Json(codes::TABLE)
+}
+
+/// `GET /__mock/dump`: everything the mock knows, except tokens.
+pub(crate) async fn dump(State(shared): State<Shared>) -> Json<Value> {
+    shared.land_due().await;
+    let (clock, late_calls) = (ClockFace::of(&shared), shared.held().len());
+    let world = shared.world();
+    Json(json!({
+        "clock": clock,
+        "faults": world.faults.plan(),
+        "late_calls": late_calls,
+        "counters": world.counters,
+        "in_flight": world.usage.in_flight(),
+        "form": shared.form,
+        "records": world.store.all().collect::<Vec<_>>(),
+    }))
 }
 
 /// `POST /__mock/reset`: forgets records, tokens, quotas used and counters.

@@ -2,13 +2,15 @@
 
 use std::collections::BTreeMap;
 
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
+
+use crate::faults::Fault;
 
 /// The kinds of calls.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum CallKind {
-    /// Token refresh.
+    /// Token for a refresh token or a grant code.
     Token,
     /// Add Records.
     Add,
@@ -18,8 +20,12 @@ pub enum CallKind {
     GetOne,
     /// Update one record.
     Update,
+    /// Update by criteria.
+    UpdateMany,
     /// Delete one record.
     Delete,
+    /// Delete by criteria.
+    DeleteMany,
     /// Fields of the form.
     Fields,
     /// List of applications.
@@ -35,8 +41,8 @@ impl CallKind {
         match self {
             Self::Add => Some("ZohoCreator.form.CREATE"),
             Self::Get | Self::GetOne => Some("ZohoCreator.report.READ"),
-            Self::Update => Some("ZohoCreator.report.UPDATE"),
-            Self::Delete => Some("ZohoCreator.report.DELETE"),
+            Self::Update | Self::UpdateMany => Some("ZohoCreator.report.UPDATE"),
+            Self::Delete | Self::DeleteMany => Some("ZohoCreator.report.DELETE"),
             Self::Fields => Some("ZohoCreator.meta.form.READ"),
             Self::Applications => Some("ZohoCreator.dashboard.READ"),
             Self::Token | Self::Legacy => None,
@@ -45,7 +51,7 @@ impl CallKind {
 
     /// Data calls read the `Accept` header; meta calls tolerate anything.
     pub(crate) fn is_data(self) -> bool {
-        matches!(self, Self::Add | Self::Get | Self::GetOne | Self::Update | Self::Delete)
+        !matches!(self, Self::Token | Self::Fields | Self::Applications | Self::Legacy)
     }
 }
 
@@ -93,6 +99,8 @@ pub struct Counters {
     pub peak_in_flight: u32,
     /// Broken limits.
     pub violations: Violations,
+    /// How often each fault hit: a test that needs one can see that it came.
+    pub faults: BTreeMap<Fault, u64>,
 }
 
 impl Counters {
@@ -104,6 +112,16 @@ impl Counters {
 
     pub(crate) fn count_call(&mut self, kind: CallKind) {
         *self.calls.entry(kind).or_default() += 1;
+    }
+
+    /// Hits of one fault.
+    #[must_use]
+    pub fn hits_of(&self, fault: Fault) -> u64 {
+        self.faults.get(&fault).copied().unwrap_or(0)
+    }
+
+    pub(crate) fn count_fault(&mut self, fault: Fault) {
+        *self.faults.entry(fault).or_default() += 1;
     }
 
     pub(crate) fn count_answer(&mut self, code: u16) {

@@ -1,4 +1,5 @@
-//! How a Creator call is let in: counted, checked, and held against the quotas while it runs.
+//! How a Creator call is let in: counted, checked, and held against the quotas while it runs. Only then can a fault befall
+//! it.
 
 use axum::{
     extract::{Request, State},
@@ -12,6 +13,7 @@ use crate::{
     auth, codes,
     counters::CallKind,
     envelope::Refusal,
+    faults,
     limits::LimitHit,
     world::{Shared, World},
 };
@@ -26,10 +28,11 @@ async fn pass(
     mut request: Request,
     next: Next,
 ) -> Response {
+    shared.land_due().await;
     match enter(&shared, kind, request.headers()) {
         Ok(_permit) => {
             request.extensions_mut().insert(kind);
-            next.run(request).await
+            faults::befall(&shared, kind, request, next).await
         }
         Err(refusal) => refusal.into_response(),
     }

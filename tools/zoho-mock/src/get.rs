@@ -5,6 +5,7 @@ use axum::{
     http::{HeaderMap, HeaderName, HeaderValue},
     response::Response,
 };
+use chrono::{DateTime, Utc};
 use serde_json::json;
 
 use crate::{
@@ -33,7 +34,7 @@ pub(crate) async fn get_records(
     auth::check_report(&shared.settings.names, &report)?;
     let report = shared.report();
     let asked = Asked::parse(&query, &headers, &report)?;
-    let page = asked.page(&shared.world().store, &report);
+    let page = asked.page(&shared.world().store, &report, shared.now());
     if page.rows.is_empty() {
         return empty(shared.settings.quirks.empty_answer, shared.world().store.len());
     }
@@ -63,7 +64,7 @@ pub(crate) fn find<'a>(store: &'a Store, id: &str) -> Result<&'a Record, Refusal
 }
 
 impl Inner {
-    fn report(&self) -> Report<'_> {
+    pub(crate) fn report(&self) -> Report<'_> {
         Report { form: &self.form, offset: self.settings.limits.utc_offset }
     }
 }
@@ -104,11 +105,10 @@ impl Asked {
         })
     }
 
-    fn page(&self, store: &Store, report: &Report<'_>) -> Page {
+    fn page(&self, store: &Store, report: &Report<'_>, now: DateTime<Utc>) -> Page {
         let fits = |record: &&Record| {
-            self.criteria
-                .as_ref()
-                .is_none_or(|criteria| criteria.matches(&|column| report.text(record, column)))
+            store.shows(record.id, now)
+                && self.criteria.as_ref().is_none_or(|criteria| report.matches(criteria, record))
         };
         let mut found: Vec<_> = store.after(self.after).filter(fits).take(self.max + 1).collect();
         let more = found.len() > self.max;
@@ -119,7 +119,7 @@ impl Asked {
 }
 
 /// A column that the report does not show cannot be searched.
-fn parse_criteria(text: &str, report: &Report<'_>) -> Result<Criteria, Refusal> {
+pub(crate) fn parse_criteria(text: &str, report: &Report<'_>) -> Result<Criteria, Refusal> {
     let refuse = |why: String| Refusal::about(codes::BAD_PARAMETER, format_args!("criteria: {why}"));
     let criteria: Criteria =
         text.parse().map_err(|error: crate::criteria::ParseError| refuse(error.to_string()))?;

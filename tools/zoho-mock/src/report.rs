@@ -3,7 +3,11 @@
 use chrono::{DateTime, FixedOffset, Utc};
 use serde_json::{Map, Value, json};
 
-use crate::{criteria, form::Form, store::Record};
+use crate::{
+    criteria::{self, Criteria},
+    form::Form,
+    store::Record,
+};
 
 /// The columns every record has besides those of the form.
 const SYSTEM: [&str; 3] = ["ID", "Added_Time", "Modified_Time"];
@@ -37,6 +41,10 @@ impl Report<'_> {
             columns.iter().map(|name| (name.clone(), self.value(record, name))).collect();
         row.insert("ID".into(), json!(record.id));
         row.into()
+    }
+
+    pub(crate) fn matches(&self, criteria: &Criteria, record: &Record) -> bool {
+        criteria.matches(&|column| self.text(record, column))
     }
 
     /// What criteria compare: of a name its display value.

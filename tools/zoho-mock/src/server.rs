@@ -11,7 +11,7 @@ use axum::{
     Router,
     extract::DefaultBodyLimit,
     middleware,
-    routing::{delete, get, patch, post},
+    routing::{MethodRouter, delete, get, patch, post},
 };
 use tokio::{net::TcpListener, task::JoinHandle};
 use tokio_util::sync::{CancellationToken, DropGuard};
@@ -19,15 +19,17 @@ use tokio_util::sync::{CancellationToken, DropGuard};
 use crate::{
     accounts, add, admin,
     clock::{Clock, SystemClock},
-    codes,
+    codes, consent,
     counters::{CallKind, Counters},
     delete as delete_call,
     envelope::{self, Refusal},
+    faults::{self, Plan, PlanError},
     form::{Form, FormError},
     gate::guarded,
-    get as get_call, legacy, meta,
+    get as get_call, legacy, many, meta,
     request_log::{self, RequestLog},
     settings::Settings,
+    steering,
     store::Record,
     update,
     world::Shared,
@@ -48,6 +50,9 @@ pub enum StartError {
     /// The form file is unusable.
     #[error("form file {0}")]
     Form(PathBuf, #[source] FormError),
+    /// The faults that were asked for make no sense.
+    #[error("faults")]
+    Faults(#[source] PlanError),
     /// The state file exists but cannot be read.
     #[error("state file {0} cannot be read")]
     State(PathBuf, #[source] io::Error),
@@ -75,12 +80,13 @@ impl Mock {
             || Ok(Form::tickets()),
             |path| Form::read(path).map_err(|error| StartError::Form(path.clone(), error)),
         )?;
+        let plan = Plan::of(&settings.faults).map_err(StartError::Faults)?;
         let (listener, address) = listen(&settings).await?;
         let state_file = settings.state_file.clone().unwrap_or_default();
-        let shared = Shared::open(settings, form, format!("http://{address}"), clock)
+        let shared = Shared::open(settings, plan, form, format!("http://{address}"), clock)
             .map_err(|error| StartError::State(state_file, error))?;
         let router = router(&shared, open_log(&shared)?);
-        let stop = CancellationToken::new();
+        let stop = shared.stop.clone();
         let served = tokio::spawn(serve(listener, router, stop.clone()));
         Ok(Self { shared, served, guard: stop.drop_guard() })
     }
@@ -101,6 +107,26 @@ impl Mock {
     #[must_use]
     pub fn counters(&self) -> Counters {
         self.shared.world().counters.clone()
+    }
+
+    /// Puts another plan of faults in the place of the old one; [`Plan::default`] ends all faults.
+    ///
+    /// # Errors
+    /// When a rule makes no sense.
+    pub fn set_faults(&self, plan: Plan) -> Result<(), PlanError> {
+        self.shared.set_faults(plan.checked()?);
+        Ok(())
+    }
+
+    /// Runs the calls that are late, up to the mock's present. Calls that come in do so by themselves.
+    pub async fn land_due(&self) {
+        self.shared.land_due().await;
+    }
+
+    /// Calls that will run later.
+    #[must_use]
+    pub fn held_calls(&self) -> usize {
+        self.shared.held().len()
     }
 
     /// Stops listening, lets the calls under way finish, and returns when the port is free.
@@ -145,12 +171,20 @@ fn router(shared: &Shared, log: Option<RequestLog>) -> Router {
         .method_not_allowed_fallback(wrong_method)
         .fallback(invalid_url)
         .layer(middleware::from_fn_with_state(shared.clone(), envelope::finish))
-        .route("/oauth/v2/token", post(accounts::token))
+        .route("/oauth/v2/token", token_route(shared))
+        .route("/oauth/v2/auth", get(consent::page))
         .route("/zoho/mock/records", post(legacy::add))
         .route("/__mock/records", get(admin::records))
         .route("/__mock/counters", get(admin::counters))
         .route("/__mock/codes", get(admin::codes))
+        .route("/__mock/dump", get(admin::dump))
         .route("/__mock/reset", post(admin::reset))
+        .route("/__mock/clock", get(steering::clock).post(steering::turn_clock))
+        .route(
+            "/__mock/faults",
+            get(steering::faults).post(steering::set_faults).delete(steering::end_faults),
+        )
+        .route("/__mock/grant-codes", post(consent::self_client))
         .route("/health", get(admin::health))
         .layer(DefaultBodyLimit::max(BODY_LIMIT));
     let router = match log {
@@ -160,14 +194,21 @@ fn router(shared: &Shared, log: Option<RequestLog>) -> Router {
     router.with_state(shared.clone())
 }
 
+fn token_route(shared: &Shared) -> MethodRouter<Shared> {
+    post(accounts::token).route_layer(middleware::from_fn_with_state(shared.clone(), faults::token_layer))
+}
+
 fn data_calls(shared: &Shared) -> Router<Shared> {
-    use CallKind::{Add, Delete, Get, GetOne, Update};
+    use CallKind::{Add, Delete, DeleteMany, Get, GetOne, Update, UpdateMany};
+    let report = guarded(shared, Get, get(get_call::get_records))
+        .merge(guarded(shared, UpdateMany, patch(many::update)))
+        .merge(guarded(shared, DeleteMany, delete(many::delete)));
     let one = guarded(shared, GetOne, get(get_call::get_one))
         .merge(guarded(shared, Update, patch(update::update_one)))
         .merge(guarded(shared, Delete, delete(delete_call::delete_one)));
     Router::new()
         .route("/{owner}/{app}/form/{form}", guarded(shared, Add, post(add::add_records)))
-        .route("/{owner}/{app}/report/{report}", guarded(shared, Get, get(get_call::get_records)))
+        .route("/{owner}/{app}/report/{report}", report)
         .route("/{owner}/{app}/report/{report}/{id}", one)
 }
 

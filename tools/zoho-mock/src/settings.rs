@@ -6,12 +6,14 @@ use std::{net::IpAddr, path::PathBuf};
 use chrono::FixedOffset;
 use clap::{Args, Parser, ValueEnum};
 
+use crate::faults::{self, Rule};
+
 /// The port of the process; the library takes any free one.
 const PORT: u16 = 5002;
 
 /// Settings of one mock.
 #[derive(Parser, Clone)]
-#[command(name = "zoho-mock", version, about, max_term_width = 110)]
+#[command(name = "zoho-mock", version, about, max_term_width = 110, after_help = faults::list())]
 pub struct Settings {
     /// Address to listen on; only loopback is accepted, because nothing protects the mock
     #[arg(long, env = "ZOHO_MOCK_HOST", default_value = "127.0.0.1")]
@@ -31,6 +33,9 @@ pub struct Settings {
     /// Seed of record ids and tokens; without it they differ from run to run
     #[arg(long, env = "ZOHO_MOCK_SEED")]
     pub seed: Option<u64>,
+    /// How many times as fast as the machine's the mock's clock goes
+    #[arg(long, env = "ZOHO_MOCK_CLOCK_SPEED", default_value_t = 1, value_parser = clap::value_parser!(u32).range(0..=100_000))]
+    pub clock_speed: u32,
     /// The OAuth client the mock knows
     #[command(flatten)]
     pub credentials: Credentials,
@@ -46,6 +51,9 @@ pub struct Settings {
     /// Behaviour that differs between reports of the real service
     #[command(flatten)]
     pub quirks: Quirks,
+    /// What goes wrong
+    #[command(flatten)]
+    pub faults: FaultSettings,
 }
 
 impl Default for Settings {
@@ -58,11 +66,13 @@ impl Default for Settings {
             request_log: None,
             form_file: None,
             seed: Some(1),
+            clock_speed: 1,
             credentials: Credentials::default(),
             names: Names::default(),
             limits: Limits::default(),
             tokens: TokenRules::default(),
             quirks: Quirks::default(),
+            faults: FaultSettings::default(),
         }
     }
 }
@@ -216,6 +226,28 @@ pub struct Quirks {
     /// "Access Denied" of the token endpoint comes with HTTP 200 instead of 400
     #[arg(long, env = "ZOHO_MOCK_ACCESS_DENIED_OK")]
     pub access_denied_ok: bool,
+}
+
+/// What goes wrong. Can be changed while the mock runs.
+#[derive(Args, Clone, Debug, Default)]
+#[command(next_help_heading = "Faults")]
+pub struct FaultSettings {
+    /// A fault and when it hits, like `commit_then_close:add=0.05` (a chance), `minute_limit=every:20x3` (every 20th call
+    /// and the two after it) or `late:add@90=at:3+7` (those two, 90 s late); may be given several times. See the list of
+    /// faults below
+    #[arg(
+        long = "fault",
+        env = "ZOHO_MOCK_FAULTS",
+        value_delimiter = ',',
+        value_name = "FAULT[:CALLS][@SECONDS]=WHEN"
+    )]
+    pub rules: Vec<Rule>,
+    /// File with a plan of faults as JSON, as `GET /__mock/faults` shows it
+    #[arg(id = "faults_file", long = "faults-file", env = "ZOHO_MOCK_FAULTS_FILE")]
+    pub file: Option<PathBuf>,
+    /// Seed of the chances; without it that of the file, or the one of the ids
+    #[arg(id = "fault_seed", long = "fault-seed", env = "ZOHO_MOCK_FAULT_SEED")]
+    pub seed: Option<u64>,
 }
 
 /// HTTP status of refusals.

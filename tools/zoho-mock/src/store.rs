@@ -47,12 +47,14 @@ pub(crate) struct Store {
     records: BTreeMap<RecordId, Record>,
     index: Index,
     ignores_case: bool,
+    /// Until when reports do not show a record.
+    hidden: HashMap<RecordId, DateTime<Utc>>,
 }
 
 impl Store {
     pub(crate) fn new(form: &Form, ignores_case: bool) -> Self {
         let index = form.unique_names().map(|name| (name.to_owned(), HashMap::new())).collect();
-        Self { records: BTreeMap::new(), index, ignores_case }
+        Self { records: BTreeMap::new(), index, ignores_case, hidden: HashMap::new() }
     }
 
     /// Puts a record in, or replaces the one with its ID.
@@ -82,6 +84,15 @@ impl Store {
 
     pub(crate) fn get(&self, id: RecordId) -> Option<&Record> {
         self.records.get(&id)
+    }
+
+    /// Reports do not show the record until then.
+    pub(crate) fn hide(&mut self, id: RecordId, until: DateTime<Utc>) {
+        self.hidden.insert(id, until);
+    }
+
+    pub(crate) fn shows(&self, id: RecordId, now: DateTime<Utc>) -> bool {
+        self.hidden.get(&id).is_none_or(|until| *until <= now)
     }
 
     /// Whether a record other than `except` has that value in a unique field.

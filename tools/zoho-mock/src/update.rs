@@ -28,22 +28,25 @@ pub(crate) async fn update_one(
     auth::check_report(&shared.settings.names, &report)?;
     let WriteRequest { data, echo } = WriteRequest::parse(&query, &body)?;
     let Value::Object(changes) = data else { return Err(Refusal::new(codes::BAD_BODY)) };
-    let item = shared.change(|world| update(&shared, world, &id, &changes, &echo))??;
+    let item = shared.change(|world| {
+        let before = find(&world.store, &id)?.clone();
+        Ok::<_, Refusal>(update(&shared, world, before, &changes, &echo))
+    })??;
     let code = item["code"].as_u64().unwrap_or_default() as u16;
     Ok(envelope::answer(code, item))
 }
 
-fn update(
+/// Changes one record or says why not.
+pub(crate) fn update(
     shared: &Inner,
     world: &mut World,
-    id: &str,
+    before: Record,
     changes: &Map<String, Value>,
     echo: &Echo,
-) -> Result<Value, Refusal> {
-    let before = find(&world.store, id)?.clone();
+) -> Value {
     match validation::check(&shared.form, changes, Some(&before), &world.store) {
-        Ok(values) => Ok(put(shared, world, before, values, echo)),
-        Err(problems) => Ok(problems.item(shared.settings.quirks.error_shape)),
+        Ok(values) => put(shared, world, before, values, echo),
+        Err(problems) => problems.item(shared.settings.quirks.error_shape),
     }
 }
 

@@ -7,12 +7,15 @@ use std::{
 };
 
 use chrono::{DateTime, Utc};
+use tokio_util::sync::CancellationToken;
 
 use crate::{
-    clock::Clock,
-    counters::Counters,
+    clock::{Clock, SteeredClock},
+    counters::{CallKind, Counters},
     envelope::Refusal,
+    faults::{Held, Hit, Plan, Schedule},
     form::Form,
+    grants::Grants,
     ids::Ids,
     limits::Usage,
     settings::Settings,
@@ -26,13 +29,15 @@ pub(crate) struct World {
     pub(crate) store: Store,
     pub(crate) tokens: Tokens,
     pub(crate) ids: Ids,
+    pub(crate) grants: Grants,
     pub(crate) usage: Usage,
     pub(crate) counters: Counters,
+    pub(crate) faults: Schedule,
 }
 
 impl World {
     /// Starts empty, or where the state file ended.
-    fn open(settings: &Settings, form: &Form) -> io::Result<Self> {
+    fn open(settings: &Settings, plan: Plan, form: &Form) -> io::Result<Self> {
         let saved = settings.state_file.as_deref().map(state_file::read).transpose()?.flatten();
         let mut store = Store::new(form, settings.quirks.unique_ignores_case);
         let seed = settings.seed.unwrap_or_else(rand::random);
@@ -41,7 +46,23 @@ impl World {
         for record in records {
             store.put(record);
         }
-        Ok(Self { store, tokens, ids, usage: Usage::default(), counters: Counters::default() })
+        let (faults, grants) = (Schedule::new(plan, seed), Grants::default());
+        Ok(Self {
+            store,
+            tokens,
+            ids,
+            grants,
+            usage: Usage::default(),
+            counters: Counters::default(),
+            faults,
+        })
+    }
+
+    /// The fault that befalls the next call of that kind, counted.
+    pub(crate) fn befalls(&mut self, call: CallKind) -> Option<Hit> {
+        let hit = self.faults.next(call)?;
+        self.counters.count_fault(hit.fault);
+        Some(hit)
     }
 
     fn save(&self, path: &std::path::Path) -> io::Result<()> {
@@ -56,8 +77,12 @@ pub(crate) struct Inner {
     pub(crate) form: Form,
     pub(crate) base_url: String,
     pub(crate) started: DateTime<Utc>,
-    clock: Arc<dyn Clock>,
+    pub(crate) clock: SteeredClock,
+    pub(crate) stop: CancellationToken,
+    /// Held by whoever runs late calls: one at a time, in the order of their times.
+    pub(crate) landing: tokio::sync::Mutex<()>,
     world: Mutex<World>,
+    held: Mutex<Held>,
 }
 
 /// A handle to the world.
@@ -75,13 +100,16 @@ impl std::ops::Deref for Shared {
 impl Shared {
     pub(crate) fn open(
         settings: Settings,
+        plan: Plan,
         form: Form,
         base_url: String,
         clock: Arc<dyn Clock>,
     ) -> io::Result<Self> {
-        let world = Mutex::new(World::open(&settings, &form)?);
-        let started = clock.now();
-        Ok(Self(Arc::new(Inner { settings, form, base_url, started, clock, world })))
+        let world = Mutex::new(World::open(&settings, plan, &form)?);
+        let clock = SteeredClock::new(clock, settings.clock_speed);
+        let (started, stop) = (clock.now(), CancellationToken::new());
+        let (landing, held) = (tokio::sync::Mutex::default(), Mutex::default());
+        Ok(Self(Arc::new(Inner { settings, form, base_url, started, clock, stop, landing, world, held })))
     }
 }
 
@@ -93,6 +121,17 @@ impl Inner {
     /// The world, to look at or to count in; what must survive a restart goes through [`Inner::change`].
     pub(crate) fn world(&self) -> MutexGuard<'_, World> {
         self.world.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// The calls that are held back.
+    pub(crate) fn held(&self) -> MutexGuard<'_, Held> {
+        self.held.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Another plan, from its first call on; late calls of the old one still run.
+    pub(crate) fn set_faults(&self, plan: Plan) {
+        let mut world = self.world();
+        world.faults = Schedule::new(plan, self.settings.seed.unwrap_or_else(rand::random));
     }
 
     /// Changes the world and saves it before anybody hears of the change, so that whatever was answered survives.
@@ -108,12 +147,14 @@ impl Inner {
         Ok(outcome)
     }
 
-    /// Forgets everything but the id counters: a client may still hold ids and tokens from before, and none of
-    /// them may come to mean something else.
+    /// Forgets everything but clock, plan of faults and the id counters: a client may still hold ids and tokens from
+    /// before, and none of them may come to mean something else.
     pub(crate) fn reset(&self) -> Result<(), Refusal> {
+        self.held().drop_all();
         self.change(|world| {
             world.store = Store::new(&self.form, self.settings.quirks.unique_ignores_case);
             world.tokens = Tokens::default();
+            world.grants = Grants::default();
             world.counters = Counters::default();
             world.usage.reset();
         })

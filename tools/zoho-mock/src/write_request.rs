@@ -31,8 +31,12 @@ impl WriteRequest {
         if let Some((name, _)) = query.first() {
             return Err(Refusal::about(codes::BAD_PARAMETER, name));
         }
+        Self::of(object(body)?)
+    }
+
+    /// From the keys of a body.
+    pub(crate) fn of(mut body: Map<String, Value>) -> Result<Self, Refusal> {
         let bad_body = || Refusal::new(codes::BAD_BODY);
-        let mut body: Map<String, Value> = serde_json::from_slice(body).map_err(|_| bad_body())?;
         if body.keys().any(|key| !matches!(key.as_str(), "data" | "result" | "skip_workflow")) {
             return Err(Refusal::new(codes::EXTRA_KEY));
         }
@@ -40,6 +44,11 @@ impl WriteRequest {
         let echo = body.remove("result").map(serde_json::from_value).transpose().map_err(|_| bad_body())?;
         Ok(Self { data, echo: echo.unwrap_or_default() })
     }
+}
+
+/// A body that is a JSON object.
+pub(crate) fn object(body: &[u8]) -> Result<Map<String, Value>, Refusal> {
+    serde_json::from_slice(body).map_err(|_| Refusal::new(codes::BAD_BODY))
 }
 
 impl Echo {

@@ -4,9 +4,13 @@
 mod account;
 mod add;
 mod client;
+mod clock;
+mod consent;
+mod faults;
 mod gate;
 mod get;
 mod limits;
+mod many;
 mod meta;
 mod oracle;
 mod quirks;
