@@ -1,13 +1,37 @@
 //! A ticket as the log tells it, with its sealed fields opened: what a record is built from, at the moment it is sent.
 
+use std::collections::BTreeMap;
+
 use event_store::{EventStore, PersonalKeys, StoreError, personal_keys::KeyError};
 use schemas::{
     Analysis, Envelope, EventId, Position, TicketEvent, TicketId, Version,
-    analysis::SealedAnalysis,
+    analysis::{Priority, SealedAnalysis, Sentiment},
     event::{CrmRecordCreated, DecodeError, TicketSubmitted},
+    work::{Decided, Decision},
 };
 
-use crate::zoho::record::Facts;
+/// A ticket in clear text, as far as others are told about it. No `Debug`: it is personal data.
+#[derive(Clone)]
+pub struct Facts {
+    /// Which ticket.
+    pub ticket: TicketId,
+    /// Full name of the requester.
+    pub name: String,
+    /// E-mail address.
+    pub email: String,
+    /// What the requester picked.
+    pub request_type: String,
+    /// The text.
+    pub description: String,
+    /// The analyzer's answer, where it had one, with what people corrected.
+    pub analysis: Option<Analysis>,
+    /// Where the ticket stands: `open`, `resolved`, `closed`.
+    pub status: &'static str,
+    /// Who takes care of it.
+    pub assignee: Option<String>,
+    /// The newest event behind these facts: an update from an older one must never overwrite the record.
+    pub position: Position,
+}
 
 /// What the log says about delivering a ticket.
 pub enum Dossier {
@@ -31,16 +55,18 @@ pub enum DossierError {
 }
 
 /// The events that count, still sealed.
-#[derive(Default)]
 struct Sheet {
     submitted: Option<(EventId, TicketSubmitted)>,
     analyzed: Option<(EventId, Box<SealedAnalysis>)>,
+    corrected: BTreeMap<Decision, Decided>,
+    status: &'static str,
+    assignee: Option<String>,
     delivered: Option<CrmRecordCreated>,
     position: Position,
 }
 
 impl Dossier {
-    /// Reads a ticket.
+    /// Reads a ticket that `system` is to be told of for the first time.
     ///
     /// # Errors
     /// As [`DossierError`].
@@ -48,44 +74,98 @@ impl Dossier {
         store: &EventStore,
         keys: &PersonalKeys,
         ticket: TicketId,
+        system: &str,
     ) -> Result<Self, DossierError> {
-        let Ok(sheet) = Sheet::of(store.read_stream(ticket, Version::NONE).await?) else {
-            return Ok(Self::Undeliverable("an event of the ticket cannot be read"));
+        let Ok(mut sheet) = Sheet::of(store.read_stream(ticket, Version::NONE).await?, system) else {
+            return Ok(Self::Undeliverable(UNREADABLE));
         };
-        if let Some(record) = sheet.delivered {
-            return Ok(Self::Delivered(record));
+        match sheet.delivered.take() {
+            Some(record) => Ok(Self::Delivered(record)),
+            None => sheet.opened(ticket, keys).await,
         }
-        match sheet.open(ticket, keys).await {
-            Ok(Some(facts)) => Ok(Self::Deliver(Box::new(facts))),
-            Ok(None) => Ok(Self::Undeliverable("the ticket was never submitted")),
-            Err(KeyError::Erased(_)) => Ok(Self::Undeliverable("the requester was erased")),
-            Err(KeyError::CannotOpen(_)) => Ok(Self::Undeliverable("a sealed field does not open")),
-            Err(error) => Err(DossierError::Keys(error)),
+    }
+
+    /// Reads a ticket as it is now, delivered or not.
+    ///
+    /// # Errors
+    /// As [`DossierError`].
+    pub async fn latest(
+        store: &EventStore,
+        keys: &PersonalKeys,
+        ticket: TicketId,
+    ) -> Result<Self, DossierError> {
+        match Sheet::of(store.read_stream(ticket, Version::NONE).await?, "") {
+            Ok(sheet) => sheet.opened(ticket, keys).await,
+            Err(_) => Ok(Self::Undeliverable(UNREADABLE)),
         }
     }
 }
 
+const UNREADABLE: &str = "an event of the ticket cannot be read";
+
 impl Sheet {
-    /// The latest analysis wins: the domain lets no worse one follow a better one.
-    fn of(stream: Vec<Envelope>) -> Result<Self, DecodeError> {
-        let mut sheet = Self::default();
+    /// The latest analysis wins: the domain lets no worse one follow a better one. A person's word outlasts both.
+    fn of(stream: Vec<Envelope>, system: &str) -> Result<Self, DecodeError> {
+        let mut sheet = Self::blank();
         for envelope in stream {
             sheet.position = envelope.position;
             match envelope.event() {
-                Ok(TicketEvent::Submitted(submitted)) => sheet.submitted = Some((envelope.id, submitted)),
-                Ok(TicketEvent::Analyzed(analyzed)) => sheet.analyzed = Some((envelope.id, analyzed)),
-                Ok(TicketEvent::CrmRecordCreated(record)) => sheet.delivered = Some(record),
-                Ok(_) | Err(DecodeError::UnknownType(_)) => {}
+                Ok(event) => sheet.note(envelope.id, event, system),
+                Err(DecodeError::UnknownType(_)) => {}
                 Err(error) => return Err(error),
             }
         }
         Ok(sheet)
     }
 
+    fn blank() -> Self {
+        Self {
+            submitted: None,
+            analyzed: None,
+            corrected: BTreeMap::new(),
+            status: ticket::state::Status::default().name(),
+            assignee: None,
+            delivered: None,
+            position: Position::START,
+        }
+    }
+
+    fn note(&mut self, id: EventId, event: TicketEvent, system: &str) {
+        use ticket::state::Status;
+        match event {
+            TicketEvent::Submitted(submitted) => self.submitted = Some((id, submitted)),
+            TicketEvent::Analyzed(analyzed) => self.analyzed = Some((id, analyzed)),
+            TicketEvent::AnalysisCorrected(correction) => {
+                self.corrected.insert(correction.field, correction.to);
+            }
+            TicketEvent::Assigned(assigned) => self.assignee = Some(assigned.assignee),
+            TicketEvent::Resolved(_) => self.status = Status::Resolved.name(),
+            TicketEvent::Reopened(_) => self.status = Status::Open.name(),
+            TicketEvent::Closed(_) => self.status = Status::Closed.name(),
+            TicketEvent::CrmRecordCreated(record) if record.system == system => self.delivered = Some(record),
+            TicketEvent::CrmRecordLost(lost) if lost.system == system => self.delivered = None,
+            _ => {}
+        }
+    }
+
+    async fn opened(self, ticket: TicketId, keys: &PersonalKeys) -> Result<Dossier, DossierError> {
+        match self.open(ticket, keys).await {
+            Ok(Some(facts)) => Ok(Dossier::Deliver(Box::new(facts))),
+            Ok(None) => Ok(Dossier::Undeliverable("the ticket was never submitted")),
+            Err(KeyError::Erased(_)) => Ok(Dossier::Undeliverable("the requester was erased")),
+            Err(KeyError::CannotOpen(_)) => Ok(Dossier::Undeliverable("a sealed field does not open")),
+            Err(error) => Err(DossierError::Keys(error)),
+        }
+    }
+
     async fn open(self, ticket: TicketId, keys: &PersonalKeys) -> Result<Option<Facts>, KeyError> {
         let Some((id, submitted)) = self.submitted else { return Ok(None) };
         let analysis = match self.analyzed {
-            Some((id, sealed)) => Some(open_analysis(keys, id, *sealed).await?),
+            Some((id, sealed)) => {
+                let mut analysis = open_analysis(keys, id, *sealed).await?;
+                self.corrected.into_iter().for_each(|(field, to)| correct(&mut analysis, field, to));
+                Some(analysis)
+            }
             None => None,
         };
         Ok(Some(Facts {
@@ -95,6 +175,8 @@ impl Sheet {
             request_type: submitted.request_type,
             description: keys.open_sealed(&submitted.description, id, "description").await?,
             analysis,
+            status: self.status,
+            assignee: self.assignee,
             position: self.position,
         }))
     }
@@ -108,4 +190,23 @@ async fn open_analysis(
     let entities = keys.open_sealed(&sealed.entities, id, "entities").await?;
     let summary = keys.open_sealed(&sealed.summary, id, "summary").await?;
     Ok(sealed.with_personal(entities, summary))
+}
+
+/// The domain lets no label into the log that is not one of its own; one that is none all the same changes nothing.
+fn correct(analysis: &mut Analysis, field: Decision, to: Decided) {
+    match (field, to) {
+        (Decision::Urgency, Decided::Level(level)) => analysis.urgency = level,
+        (Decision::Category, Decided::Label(label)) => analysis.category.label = label,
+        (Decision::Kind, Decided::Label(label)) => analysis.kind.label = label,
+        (Decision::Route, Decided::Label(label)) => analysis.route.label = label,
+        (Decision::Priority, Decided::Label(label)) => {
+            let known = Priority::ALL.into_iter().find(|known| known.name() == label);
+            analysis.priority.label = known.unwrap_or(analysis.priority.label);
+        }
+        (Decision::Sentiment, Decided::Label(label)) => {
+            let known = Sentiment::ALL.into_iter().find(|known| known.name() == label);
+            analysis.sentiment.label = known.unwrap_or(analysis.sentiment.label);
+        }
+        (Decision::Urgency, Decided::Label(_)) | (_, Decided::Level(_)) => {}
+    }
 }

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use crate::zoho::{Refusal, Refused};
+use crate::destination::{Forecast, Refusal, Refused};
 
 /// After so many requests that carried a ticket and left no record, the next goes out after: 5 s, 5 min, 30 min, 2 h,
 /// 5 h, 10 h, 10 h. Then it is parked, 27 h 35 min after the first (the ladder of the webhook service Svix).
@@ -25,29 +25,51 @@ pub fn delay(attempts: i32, chance: f64) -> Option<Duration> {
     Some(step.mul_f64(1.0 + JITTER * (2.0 * chance - 1.0)))
 }
 
-/// Longest rest that Zoho may ask for.
+/// Longest rest that a system may ask for.
 const LONGEST: Duration = Duration::from_hours(1);
 
-/// How long the lane rests after the `failures`-th failure in a row; nothing of it counts against a ticket.
+/// How long the lane rests after the `failures`-th refusal in a row; nothing of it counts against a ticket.
 #[must_use]
-pub fn rest(refused: Option<Refused>, failures: u32) -> Duration {
-    let doubling = |first: u64, longest: u64| {
-        let factor = 2_u64.saturating_pow(failures.saturating_sub(1));
-        Duration::from_secs(first.saturating_mul(factor).min(longest))
-    };
-    let Some(refused) = refused else { return doubling(5, 300) };
+pub fn rest(refused: Refused, failures: u32) -> Duration {
     match refused.why {
         // A token may have ended early: the first time, another one is drawn and tried at once.
         Refusal::Token if failures == 1 => Duration::ZERO,
-        Refusal::Passing => doubling(5, 300),
         Refusal::Minute => {
             refused.retry_after.unwrap_or(Duration::from_mins(1)).clamp(Duration::from_secs(1), LONGEST)
         }
-        // Midnight is the account's, in a time zone only Zoho knows.
+        // Others use the account too, so midnight may not be the end of it, and somebody may buy more before.
         Refusal::Day => Duration::from_mins(30),
         Refusal::Token | Refusal::Config => Duration::from_mins(5),
         Refusal::Capacity | Refusal::Defect => Duration::from_mins(15),
+        Refusal::Passing => transport_rest(0),
     }
+}
+
+/// How long the lane rests after a lost answer: a pause, or, when the breaker opened for the `opened`-th time in a row,
+/// 30 s doubling to 15 min.
+#[must_use]
+pub fn transport_rest(opened: u32) -> Duration {
+    match opened {
+        0 => Duration::from_secs(5),
+        _ => Duration::from_secs(30_u64.saturating_mul(2_u64.saturating_pow(opened - 1)).min(LONGEST_OUTAGE)),
+    }
+}
+
+/// Seconds.
+const LONGEST_OUTAGE: u64 = 15 * 60;
+
+/// Part of the calls left that waiting for company reckons with; the rest is for look-ups, reconciliation and people.
+const FOR_SENDING: f64 = 0.75;
+
+/// How long a ticket waits for others to share its request, so that the calls left last until there are new ones.
+#[must_use]
+pub fn linger(forecast: Option<Forecast>, shortest: Duration, longest: Duration) -> Duration {
+    let Some(forecast) = forecast else { return shortest };
+    let calls = (forecast.left.max(0) as f64) * FOR_SENDING;
+    if calls < 1.0 {
+        return longest.max(shortest);
+    }
+    forecast.reset_in.div_f64(calls).clamp(shortest, longest.max(shortest))
 }
 
 #[cfg(test)]
@@ -73,28 +95,30 @@ mod tests {
 
     #[test]
     fn a_dead_token_is_replaced_at_once_and_once() {
-        let refused = Some(Refused::silently(Refusal::Token));
+        let refused = Refused::silently(Refusal::Token);
         assert_eq!(rest(refused, 1), Duration::ZERO);
         assert_eq!(rest(refused, 2), Duration::from_mins(5));
     }
 
     #[test]
-    fn what_may_pass_is_tried_less_and_less_often() {
-        let rests: Vec<_> = (1..10).map(|failures| rest(None, failures).as_secs()).collect();
-        assert_eq!(rests, [5, 10, 20, 40, 80, 160, 300, 300, 300]);
-        assert_eq!(rest(None, u32::MAX), Duration::from_mins(5));
+    fn tickets_wait_longer_the_fewer_calls_are_left_for_the_longer_a_time() {
+        let (second, longest) = (Duration::from_secs(1), Duration::from_mins(5));
+        let waits = |left, hours| {
+            let forecast = Forecast { limit: 1000, left, reset_in: Duration::from_hours(hours) };
+            linger(Some(forecast), second, longest).as_secs_f64()
+        };
+        assert!((waits(1000, 24) - 115.2).abs() < 0.01, "a whole day ahead");
+        assert!((waits(900, 1) - 5.33).abs() < 0.01, "an evening with plenty left");
+        assert!((waits(100, 24) - 300.0).abs() < 0.01, "never longer than that");
+        assert!((waits(0, 1) - 300.0).abs() < 0.01);
+        assert_eq!(linger(None, second, longest), second, "nobody counts");
     }
 
     #[test]
-    fn a_wait_that_zoho_asks_for_is_kept_within_reason() {
+    fn a_wait_that_is_asked_for_is_kept_within_reason() {
         let asked = |seconds| {
-            rest(
-                Some(Refused {
-                    retry_after: Some(Duration::from_secs(seconds)),
-                    ..Refused::silently(Refusal::Minute)
-                }),
-                1,
-            )
+            let retry_after = Some(Duration::from_secs(seconds));
+            rest(Refused { retry_after, ..Refused::silently(Refusal::Minute) }, 1)
         };
         assert_eq!(
             (asked(0), asked(17), asked(u64::MAX)),

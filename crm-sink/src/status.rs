@@ -7,7 +7,7 @@ use sqlx::PgPool;
 use tokio::sync::watch;
 use tokio_util::sync::CancellationToken;
 
-use crate::{brake::Rest, metric, zoho::Client};
+use crate::{brake::Rest, metric};
 
 /// How often the tickets are counted.
 const COUNT_EVERY: Duration = Duration::from_secs(5);
@@ -23,6 +23,10 @@ pub struct Backlog {
     pub parked: i64,
     /// In the CRM.
     pub delivered: i64,
+    /// Of those, with a record that does not say everything yet.
+    pub outdated: i64,
+    /// Of those, with a record that cannot be brought up to date.
+    pub stuck: i64,
     /// How long the oldest pending ticket has been due.
     pub oldest_pending_seconds: i64,
 }
@@ -35,6 +39,7 @@ pub struct Status(Arc<watch::Sender<Known>>);
 struct Known {
     backlog: Backlog,
     rest: Option<Rest>,
+    paused: bool,
 }
 
 impl Status {
@@ -47,22 +52,30 @@ impl Status {
     /// Why the lane needs a person, if it does; fit for a public answer.
     #[must_use]
     pub fn problem(&self) -> Option<&'static str> {
-        self.0.borrow().rest.filter(|rest| rest.needs_a_person).map(|rest| rest.why)
+        let breaker = self.0.borrow().rest.map(|rest| rest.breaker)?;
+        breaker.needs_a_person().then(|| breaker.name())
     }
 
     pub(crate) fn lane(&self, rest: Option<Rest>) {
         self.0.send_if_modified(|known| std::mem::replace(&mut known.rest, rest) != rest);
     }
 
+    pub(crate) fn paused(&self, paused: bool) {
+        self.0.send_if_modified(|known| std::mem::replace(&mut known.paused, paused) != paused);
+    }
+
     /// The backlog as `/health` shows it.
     #[must_use]
     pub fn backlog_json(&self) -> Value {
-        let Backlog { pending, ambiguous, parked, delivered, oldest_pending_seconds } = self.backlog();
+        let Backlog { pending, ambiguous, parked, delivered, outdated, stuck, oldest_pending_seconds } =
+            self.backlog();
         json!({
             "pending": pending,
             "ambiguous": ambiguous,
             "parked": parked,
             "delivered": delivered,
+            "outdated": outdated,
+            "stuck": stuck,
             "oldestPendingSeconds": oldest_pending_seconds,
         })
     }
@@ -70,8 +83,10 @@ impl Status {
     /// The lane as `/health` shows it.
     #[must_use]
     pub fn lane_json(&self) -> Value {
-        match self.0.borrow().rest {
-            Some(rest) => json!({ "state": "resting", "why": rest.why, "until": rest.until }),
+        let known = *self.0.borrow();
+        match known.rest {
+            _ if known.paused => json!({ "state": "paused" }),
+            Some(rest) => json!({ "state": "resting", "why": rest.breaker.name(), "until": rest.until }),
             None => json!({ "state": "running" }),
         }
     }
@@ -80,10 +95,15 @@ impl Status {
     ///
     /// # Errors
     /// Never: a count that fails is left out.
-    pub async fn watch(self, pool: PgPool, stop: CancellationToken) -> anyhow::Result<()> {
+    pub async fn watch(
+        self,
+        pool: PgPool,
+        sink: &'static str,
+        stop: CancellationToken,
+    ) -> anyhow::Result<()> {
         loop {
-            match count(&pool).await {
-                Ok(backlog) => self.show(backlog),
+            match count(&pool, sink).await {
+                Ok(backlog) => self.show(sink, backlog),
                 Err(error) => tracing::warn!(%error, "cannot count the CRM backlog"),
             }
             if stop.run_until_cancelled(tokio::time::sleep(COUNT_EVERY)).await.is_none() {
@@ -92,12 +112,18 @@ impl Status {
         }
     }
 
-    fn show(&self, backlog: Backlog) {
-        metric::backlog("pending", backlog.pending);
-        metric::backlog("ambiguous", backlog.ambiguous);
-        metric::backlog("parked", backlog.parked);
-        metric::backlog("delivered", backlog.delivered);
+    fn show(&self, sink: &'static str, backlog: Backlog) {
+        metric::backlog(sink, "pending", backlog.pending);
+        metric::backlog(sink, "ambiguous", backlog.ambiguous);
+        metric::backlog(sink, "parked", backlog.parked);
+        metric::backlog(sink, "delivered", backlog.delivered);
+        metric::backlog(sink, "outdated", backlog.outdated);
+        metric::backlog(sink, "stuck", backlog.stuck);
+        metric::oldest(sink, backlog.oldest_pending_seconds);
         self.0.send_modify(|known| known.backlog = backlog);
+        let known = *self.0.borrow();
+        metric::breaker(sink, known.rest);
+        metric::paused(sink, known.paused);
     }
 }
 
@@ -105,14 +131,17 @@ impl Status {
 ///
 /// # Errors
 /// When the database fails.
-pub async fn count(pool: &PgPool) -> sqlx::Result<Backlog> {
+pub async fn count(pool: &PgPool, sink: &str) -> sqlx::Result<Backlog> {
     let counted = sqlx::query!(
         r#"select count(*) filter (where state in ('pending', 'sending')) as "pending!",
                   count(*) filter (where state = 'ambiguous') as "ambiguous!",
                   count(*) filter (where state = 'parked') as "parked!",
                   count(*) filter (where state = 'delivered') as "delivered!",
+                  count(*) filter (where state = 'delivered' and wanted > told and update_refused is null) as "outdated!",
+                  count(*) filter (where state = 'delivered' and update_refused is not null) as "stuck!",
                   coalesce(extract(epoch from clock_timestamp() - min(due_at) filter (where state = 'pending')), 0)::bigint as "oldest!"
-           from crm.delivery"#
+           from crm.delivery where sink = $1"#,
+        sink,
     )
     .fetch_one(pool)
     .await?;
@@ -121,17 +150,9 @@ pub async fn count(pool: &PgPool) -> sqlx::Result<Backlog> {
         ambiguous: counted.ambiguous,
         parked: counted.parked,
         delivered: counted.delivered,
+        outdated: counted.outdated,
+        stuck: counted.stuck,
         // Tickets that wait for a retry are not due yet.
         oldest_pending_seconds: counted.oldest.max(0),
     })
-}
-
-/// The access token as `/health` shows it.
-#[must_use]
-pub fn token_json(client: &Client) -> Value {
-    match (client.tokens().problem(), client.tokens().use_until()) {
-        (Some(problem), _) => json!({ "state": "stopped", "problem": problem }),
-        (None, Some(until)) => json!({ "state": "held", "useUntil": until }),
-        (None, None) => json!({ "state": "none" }),
-    }
 }

@@ -79,6 +79,7 @@ async fn the_service_delivers_what_is_in_the_log_and_says_how_it_is() {
         format!("--zoho-accounts-url={}", mock.url()),
         format!("--zoho-creator-url={}", mock.url()),
         "--crm-linger=0".to_owned(),
+        "--crm-linger-max=0".to_owned(),
     ]);
     let metrics = service_host::telemetry::start().unwrap();
     let service = tokio::spawn(crm_sink::run(settings, metrics));
@@ -97,10 +98,13 @@ async fn the_service_delivers_what_is_in_the_log_and_says_how_it_is() {
     assert_eq!(health["lane"]["state"], "running");
     let metrics = get(&format!("http://{address}/metrics")).await.unwrap();
     for line in [
-        r#"crm_deliveries_total{outcome="posted"} 1"#,
-        r#"crm_requests_total{call="add",class="done"} 1"#,
-        r#"crm_requests_total{call="token",class="done"} 1"#,
-        r#"crm_backlog{state="delivered"} 1"#,
+        r#"crm_deliveries_total{sink="zoho",outcome="posted"} 1"#,
+        r#"crm_requests_total{sink="zoho",call="add",class="done"} 1"#,
+        r#"crm_requests_total{sink="zoho",call="token",class="done"} 1"#,
+        r#"crm_backlog{sink="zoho",state="delivered"} 1"#,
+        r#"crm_breaker_open{sink="zoho",breaker="config"} 0"#,
+        r#"crm_token_state{state="held"} 1"#,
+        r#"crm_requests_total{sink="zoho",call="fields",class="done"} 1"#,
     ] {
         assert!(metrics.contains(line), "{line} is not in\n{metrics}");
     }

@@ -43,7 +43,10 @@ impl SecretKey {
     }
 
     /// Nonce and ciphertext of `clear`, bound to `place`.
-    pub(crate) fn encrypt(&self, clear: &[u8], place: &[u8]) -> Result<Vec<u8>, CannotSeal> {
+    ///
+    /// # Errors
+    /// As [`CannotSeal`].
+    pub fn encrypt(&self, clear: &[u8], place: &[u8]) -> Result<Vec<u8>, CannotSeal> {
         let nonce = XChaCha20Poly1305::generate_nonce(&mut OsRng);
         let payload = Payload { msg: clear, aad: place };
         let ciphertext = self.cipher().encrypt(&nonce, payload).map_err(|_| CannotSeal(None))?;
@@ -51,7 +54,10 @@ impl SecretKey {
     }
 
     /// What [`Self::encrypt`] was given.
-    pub(crate) fn decrypt(&self, sealed: &[u8], place: &[u8]) -> Result<Vec<u8>, CannotOpen> {
+    ///
+    /// # Errors
+    /// [`CannotOpen`] for another key or place, or an altered ciphertext.
+    pub fn decrypt(&self, sealed: &[u8], place: &[u8]) -> Result<Vec<u8>, CannotOpen> {
         let (nonce, ciphertext) = sealed.split_at_checked(NONCE).ok_or(CannotOpen)?;
         let payload = Payload { msg: ciphertext, aad: place };
         self.cipher().decrypt(XNonce::from_slice(nonce), payload).map_err(|_| CannotOpen)

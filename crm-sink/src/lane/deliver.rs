@@ -1,72 +1,86 @@
 //! Sending a batch: build, claim, send, judge, settle.
 
-use chrono::{DateTime, Utc};
-use schemas::{TicketId, event::CrmOutcome};
-use serde_json::{Value, value::RawValue};
+use chrono::{DateTime, TimeDelta, Utc};
+use schemas::{Position, TicketId, event::CrmOutcome};
 use ulid::Ulid;
 
 use super::Lane;
 use crate::{
+    destination::{Created, Destination, Parcel, Refusal, Refused, Verdict},
     dossier::Dossier,
     metric,
     outcome::{Fate, Outcome},
-    queue::{self, Owed},
-    zoho::{
-        Answer, Record, Refusal, Refused,
-        client::Permit,
-        judge::{Verdict, judge},
-        request::MAX_BYTES,
-    },
+    queue::Owed,
+    retry,
 };
 
+/// Bytes of records in one request: far below any gateway's limit, so that long texts cannot make a batch fail.
+const MAX_BYTES: usize = 1_000_000;
+/// Before a ticket that is suspected of spoiling its batch is tried again, while nothing else has come through.
+const SUSPECT: TimeDelta = TimeDelta::minutes(1);
+
 /// A ticket with its record, ready to travel.
-struct Parcel {
+struct Packed {
     owed: Owed,
-    record: Box<RawValue>,
+    parcel: Parcel,
+    built: Position,
 }
 
-impl Lane {
+impl<D: Destination> Lane<D> {
     /// Sends what fits into one request. Building comes before claiming, so that a ticket that cannot be built never
     /// counts as sent.
     pub(super) async fn deliver(
         &mut self,
-        permit: Permit,
+        permit: D::Permit,
         owed: Vec<Owed>,
         now: DateTime<Utc>,
     ) -> anyhow::Result<()> {
         let batch = format!("b_{}", Ulid::generate());
-        let parcels = self.pack(owed, &batch).await?;
-        let parcels = self.claim(parcels, &batch, now).await?;
-        if parcels.is_empty() {
+        let packed = self.pack(owed, &batch).await?;
+        let packed = self.claim(packed, &batch, now).await?;
+        if packed.is_empty() {
             return Ok(());
         }
-        let (sent, records): (Vec<_>, Vec<_>) =
-            parcels.into_iter().map(|parcel| (parcel.owed, parcel.record)).unzip();
+        let (sent, parcels): (Vec<_>, Vec<_>) =
+            packed.into_iter().map(|packed| (packed.owed, packed.parcel)).unzip();
         // From here on a crash leaves the rows in `sending`: the next leader looks them up.
-        let answer = self.client.add(permit, &records).await;
-        tracing::info!(batch, tickets = sent.len(), answer = answer.name(), "sent");
-        match answer {
-            Answer::Done(body) => self.judge(sent, &batch, &body, now).await,
-            Answer::Refused(refused) => self.release(&sent, &batch, refused, now).await,
-            Answer::NoRows => self.doubt(&sent, &batch, "not-an-answer", now).await,
-            Answer::Unknown(reason) => self.doubt(&sent, &batch, reason, now).await,
+        let created = self.destination.create(permit, &parcels).await;
+        tracing::info!(
+            batch,
+            sink = self.queue.sink(),
+            tickets = sent.len(),
+            answer = name(&created),
+            "sent"
+        );
+        match created {
+            Created::Judged(verdicts) => self.judge(sent, verdicts, &batch, now).await,
+            Created::Spoiled(reason) => self.halve(sent, reason, &batch, now).await,
+            Created::Refused(refused) => self.release(&sent, &batch, refused, now).await,
+            Created::Unknown(reason) => self.doubt(sent, &batch, reason, now).await,
         }
     }
 
     /// Builds the records, as many as fit; settles what needs no sending.
-    async fn pack(&self, owed: Vec<Owed>, batch: &str) -> anyhow::Result<Vec<Parcel>> {
-        let (mut parcels, mut settled, mut bytes) = (vec![], vec![], 0);
+    async fn pack(&self, owed: Vec<Owed>, batch: &str) -> anyhow::Result<Vec<Packed>> {
+        let (mut packed, mut settled, mut bytes) = (vec![], vec![], 0);
         for owed in owed {
-            let fate = match Dossier::read(&self.store, &self.keys, owed.ticket).await? {
-                Dossier::Deliver(facts) => {
-                    let record = serde_json::value::to_raw_value(&Record::new(*facts, batch))?;
-                    bytes += record.get().len();
-                    if bytes > MAX_BYTES && !parcels.is_empty() {
-                        break;
+            let dossier =
+                Dossier::read(&self.store, &self.keys, owed.ticket, self.destination.system()).await?;
+            let fate = match dossier {
+                Dossier::Deliver(facts) => match self.destination.record(&facts, Some(batch)) {
+                    Ok(record) => {
+                        bytes += record.get().len();
+                        if bytes > MAX_BYTES && !packed.is_empty() {
+                            break;
+                        }
+                        // The cause's position: the same for every repetition, whatever the facts are by then.
+                        let key = format!("{}.{}", owed.ticket, owed.position);
+                        let parcel = Parcel { ticket: owed.ticket, key, record };
+                        packed.push(Packed { owed, parcel, built: facts.position });
+                        continue;
                     }
-                    parcels.push(Parcel { owed, record });
-                    continue;
-                }
+                    Err(reason) => Fate::Parked(reason),
+                },
                 Dossier::Delivered(record) => {
                     Fate::Delivered { record_id: record.record_id, how: record.how, batch: record.batch }
                 }
@@ -75,36 +89,33 @@ impl Lane {
             settled.push(Outcome { owed, fate });
         }
         self.record(settled).await?;
-        Ok(parcels)
+        Ok(packed)
     }
 
     /// Writes down what is about to be sent. Only what was still pending is ours to send.
     async fn claim(
         &self,
-        parcels: Vec<Parcel>,
+        packed: Vec<Packed>,
         batch: &str,
         now: DateTime<Utc>,
-    ) -> anyhow::Result<Vec<Parcel>> {
-        let tickets: Vec<_> = parcels.iter().map(|parcel| parcel.owed.ticket).collect();
+    ) -> anyhow::Result<Vec<Packed>> {
+        let tickets: Vec<_> = packed.iter().map(|packed| (packed.owed.ticket, packed.built)).collect();
         let look_up_at = now + self.pace.request_timeout + self.pace.grace;
-        let claimed = queue::claim(self.store.pool(), &tickets, batch, now, look_up_at).await?;
-        let ours = parcels.into_iter().filter(|parcel| claimed.contains(&parcel.owed.ticket));
+        let claimed = self.queue.claim(self.fence, &tickets, batch, now, look_up_at).await?;
+        let ours = packed.into_iter().filter(|packed| claimed.contains(&packed.owed.ticket));
         let sending =
             |owed: Owed| Owed { attempts: owed.attempts + 1, batch: Some(batch.to_owned()), ..owed };
-        Ok(ours.map(|parcel| Parcel { owed: sending(parcel.owed), ..parcel }).collect())
+        Ok(ours.map(|packed| Packed { owed: sending(packed.owed), ..packed }).collect())
     }
 
     /// Settles each ticket by its own result.
     async fn judge(
         &mut self,
         sent: Vec<Owed>,
+        verdicts: Vec<Verdict>,
         batch: &str,
-        body: &Value,
         now: DateTime<Utc>,
     ) -> anyhow::Result<()> {
-        let Some(verdicts) = judge(&tickets(&sent), body) else {
-            return self.doubt(&sent, batch, "not-about-this-batch", now).await;
-        };
         self.brake.let_go();
         let mut sorted = Sorted::default();
         for (owed, verdict) in sent.into_iter().zip(verdicts) {
@@ -112,15 +123,38 @@ impl Lane {
         }
         self.record(sorted.settled).await?;
         if !sorted.duplicates.is_empty() {
-            queue::mark_duplicates(self.store.pool(), &tickets(&sorted.duplicates), batch, now).await?;
+            self.queue.mark_duplicates(&tickets(&sorted.duplicates), batch, now).await?;
         }
         if !sorted.full.is_empty() {
             self.release(&sorted.full, batch, Refused::silently(Refusal::Capacity), now).await?;
         }
         if !sorted.unclear.is_empty() {
-            self.doubt(&sorted.unclear, batch, "unclear-results", now).await?;
+            self.doubt(sorted.unclear, batch, "unclear-results", now).await?;
         }
         Ok(())
+    }
+
+    /// One record spoils the batch: its halves go by themselves, until the culprit is alone. It is parked once others have
+    /// come through since; as long as none has, the fault may be ours or the system's, and the lane rests instead.
+    async fn halve(
+        &mut self,
+        sent: Vec<Owed>,
+        reason: String,
+        batch: &str,
+        now: DateTime<Utc>,
+    ) -> anyhow::Result<()> {
+        let others_pass = self.brake.spoiled(now);
+        metric::delivered(self.queue.sink(), "spoiled", sent.len());
+        let Some((alone, [])) = sent.split_first() else {
+            let (left, right) = sent.split_at(sent.len() / 2);
+            self.queue.set_apart(&tickets(left), batch, &format!("{batch}a"), now).await?;
+            self.queue.set_apart(&tickets(right), batch, &format!("{batch}b"), now).await?;
+            return Ok(());
+        };
+        if others_pass {
+            return self.record(vec![Outcome { owed: alone.clone(), fate: Fate::Parked(reason) }]).await;
+        }
+        Ok(self.queue.set_apart(&[alone.ticket], batch, &format!("{batch}a"), now + SUSPECT).await?)
     }
 
     /// Nothing was done, and not because of the tickets.
@@ -131,23 +165,35 @@ impl Lane {
         refused: Refused,
         now: DateTime<Utc>,
     ) -> anyhow::Result<()> {
-        metric::delivered("refused", sent.len());
+        metric::delivered(self.queue.sink(), "refused", sent.len());
         let due_at = self.brake.refused(refused, now);
-        Ok(queue::release(self.store.pool(), &tickets(sent), batch, due_at).await?)
+        Ok(self.queue.release(&tickets(sent), batch, due_at).await?)
     }
 
-    /// Perhaps something was done.
+    /// Perhaps something was done: to be looked up, or, where nobody can be asked, done again in its time.
     async fn doubt(
         &mut self,
-        sent: &[Owed],
+        sent: Vec<Owed>,
         batch: &str,
         reason: &'static str,
         now: DateTime<Utc>,
     ) -> anyhow::Result<()> {
-        metric::delivered("ambiguous", sent.len());
+        metric::delivered(self.queue.sink(), "ambiguous", sent.len());
         self.brake.unknown(reason, now);
-        Ok(queue::doubt(self.store.pool(), &tickets(sent), batch).await?)
+        if self.destination.can_be_asked() {
+            return Ok(self.queue.doubt(&tickets(&sent), batch).await?);
+        }
+        self.record(sent.into_iter().map(|owed| next_try(owed, reason, now)).collect()).await
     }
+}
+
+/// The next step of the ladder after a request that left no record, or its end.
+pub(super) fn next_try(owed: Owed, reason: &'static str, now: DateTime<Utc>) -> Outcome {
+    let fate = match retry::delay(owed.attempts, rand::random()) {
+        Some(delay) => Fate::Again { due_at: now + delay, reason },
+        None => Fate::Parked("no record after the last attempt".to_owned()),
+    };
+    Outcome { owed, fate }
 }
 
 /// A batch, sorted by what has to be done.
@@ -179,4 +225,13 @@ impl Sorted {
 
 fn tickets(owed: &[Owed]) -> Vec<TicketId> {
     owed.iter().map(|owed| owed.ticket).collect()
+}
+
+const fn name(created: &Created) -> &'static str {
+    match created {
+        Created::Judged(_) => "done",
+        Created::Spoiled(_) => "spoiled",
+        Created::Refused(refused) => refused.why.name(),
+        Created::Unknown(reason) => reason,
+    }
 }

@@ -3,99 +3,50 @@
 use chrono::{DateTime, Utc};
 use schemas::event::CrmOutcome;
 
-use super::Lane;
+use super::{Lane, deliver::next_try};
 use crate::{
-    metric,
+    destination::{Destination, Found, Looked, Sought},
     outcome::{Fate, Outcome},
-    queue::{self, Owed},
-    retry,
-    zoho::{
-        Answer,
-        client::{MAX_ROWS, Permit},
-        found::{self, Found},
-    },
+    queue::{LookUp, Owed},
 };
 
-impl Lane {
-    /// One look-up settles a whole batch.
-    pub(super) async fn look_up_batch(
+impl<D: Destination> Lane<D> {
+    /// One look-up settles a whole batch; records of duplicates, perhaps of an earlier batch that landed late, are looked
+    /// for by their tickets. Only an answer that lists rows, or says that there are none, tells anything about a ticket.
+    /// Everything else leaves the tickets as they are: to be looked up again.
+    pub(super) async fn look_up(
         &mut self,
-        permit: Permit,
-        batch: &str,
-        owed: Vec<Owed>,
+        permit: D::Permit,
+        LookUp { sought, owed }: LookUp,
         now: DateTime<Utc>,
     ) -> anyhow::Result<()> {
-        let answer = self.client.find_batch(permit, batch).await;
-        tracing::info!(batch, tickets = owed.len(), answer = answer.name(), "looked up a batch");
-        self.settle_by(answer, owed, CrmOutcome::Found, now).await
-    }
-
-    /// A record of these exists, perhaps of an earlier batch that landed late.
-    pub(super) async fn look_up_duplicates(
-        &mut self,
-        permit: Permit,
-        owed: Vec<Owed>,
-        now: DateTime<Utc>,
-    ) -> anyhow::Result<()> {
-        let tickets: Vec<_> = owed.iter().map(|owed| owed.ticket).collect();
-        let answer = self.client.find_tickets(permit, &tickets).await;
-        tracing::info!(tickets = owed.len(), answer = answer.name(), "looked up duplicates");
-        self.settle_by(answer, owed, CrmOutcome::Duplicate, now).await
-    }
-
-    /// Only an answer that lists rows, or says that there are none, tells anything about a ticket. Everything else leaves
-    /// the tickets as they are: to be looked up again.
-    async fn settle_by(
-        &mut self,
-        answer: Answer,
-        owed: Vec<Owed>,
-        how: CrmOutcome,
-        now: DateTime<Utc>,
-    ) -> anyhow::Result<()> {
-        let rows = match answer {
-            Answer::Done(body) => found::rows(&body),
-            Answer::NoRows => Some(vec![]),
-            Answer::Refused(refused) => {
+        let looked = self.destination.find(permit, &sought).await;
+        let (batch, how) = match &sought {
+            Sought::Batch(batch) => (batch.as_str(), CrmOutcome::Found),
+            Sought::Tickets(_) => ("", CrmOutcome::Duplicate),
+        };
+        tracing::info!(batch, tickets = owed.len(), answer = name(&looked), "looked up");
+        match looked {
+            Looked::Rows(rows) => {
+                self.brake.let_go();
+                self.record(owed.into_iter().map(|owed| settled(&rows, owed, how, now)).collect()).await
+            }
+            Looked::Refused(refused) => {
                 self.brake.refused(refused, now);
-                return Ok(());
+                Ok(())
             }
-            Answer::Unknown(reason) => {
+            Looked::Unknown(reason) => {
                 self.brake.unknown(reason, now);
-                return Ok(());
+                Ok(())
             }
-        };
-        // A page that is full may have left out the one we look for.
-        let Some(rows) = rows.filter(|rows| rows.len() < MAX_ROWS) else {
-            self.brake.unknown("not-a-list", now);
-            return Ok(());
-        };
-        self.brake.let_go();
-        self.settle_rows(&rows, owed, how, now).await
+        }
     }
+}
 
-    async fn settle_rows(
-        &mut self,
-        rows: &[Found],
-        owed: Vec<Owed>,
-        how: CrmOutcome,
-        now: DateTime<Utc>,
-    ) -> anyhow::Result<()> {
-        let (mut settled, mut again) = (vec![], vec![]);
-        for owed in owed {
-            if let Some(fate) = delivered(rows, &owed, how) {
-                settled.push(Outcome { owed, fate });
-            } else if let Some(delay) = retry::delay(owed.attempts, rand::random()) {
-                again.push((owed, now + delay));
-            } else {
-                settled.push(Outcome { owed, fate: Fate::Parked("no record after the last attempt".into()) });
-            }
-        }
-        self.record(settled).await?;
-        if !again.is_empty() {
-            metric::delivered("retry", again.len());
-            queue::send_again(self.store.pool(), &again).await?;
-        }
-        Ok(())
+fn settled(rows: &[Found], owed: Owed, how: CrmOutcome, now: DateTime<Utc>) -> Outcome {
+    match delivered(rows, &owed, how) {
+        Some(fate) => Outcome { owed, fate },
+        None => next_try(owed, "no record: the request or its answer was lost", now),
     }
 }
 
@@ -109,4 +60,12 @@ fn delivered(rows: &[Found], owed: &Owed, how: CrmOutcome) -> Option<Fate> {
     let record = *records.first()?;
     let batch = record.batch.clone().or_else(|| owed.batch.clone()).unwrap_or_default();
     Some(Fate::Delivered { record_id: record.record_id.clone(), how, batch })
+}
+
+const fn name(looked: &Looked) -> &'static str {
+    match looked {
+        Looked::Rows(_) => "done",
+        Looked::Refused(refused) => refused.why.name(),
+        Looked::Unknown(reason) => reason,
+    }
 }

@@ -6,22 +6,26 @@ use subscription::Leadership;
 use tokio_util::sync::CancellationToken;
 
 use super::{Lane, Tick};
-use crate::queue;
+use crate::{destination::Destination, queue};
 
-/// Name of the lane's lock.
-pub const LANE: &str = "crm-delivery";
 /// How often the lane looks for new tickets.
 const POLL: Duration = Duration::from_millis(250);
 /// Before trying again after an error.
 const PAUSE: Duration = Duration::from_secs(1);
 
+/// Name of the lock of a sink's lane.
+#[must_use]
+pub fn lock(sink: &str) -> String {
+    if sink == crate::zoho::SYSTEM { "crm-delivery".to_owned() } else { format!("crm-delivery-{sink}") }
+}
+
 /// Delivers until the process stops. A request under way is brought to its end first: its answer saves a look-up.
 ///
 /// # Errors
 /// Never: trouble is logged and tried again.
-pub async fn run(mut lane: Lane, stop: CancellationToken) -> anyhow::Result<()> {
-    let pool = lane.store.pool().clone();
-    while let Some(mut leadership) = Leadership::acquire(&pool, LANE, &stop).await {
+pub async fn run<D: Destination>(mut lane: Lane<D>, stop: CancellationToken) -> anyhow::Result<()> {
+    let (pool, lock) = (lane.queue.pool().clone(), lock(lane.queue.sink()));
+    while let Some(mut leadership) = Leadership::acquire(&pool, &lock, &stop).await {
         let led = lane.lead(&mut leadership, &stop).await;
         leadership.release().await;
         if let Err(error) = led {
@@ -33,12 +37,12 @@ pub async fn run(mut lane: Lane, stop: CancellationToken) -> anyhow::Result<()> 
     Ok(())
 }
 
-impl Lane {
+impl<D: Destination> Lane<D> {
     async fn lead(&mut self, leadership: &mut Leadership, stop: &CancellationToken) -> anyhow::Result<()> {
         self.recover().await?;
         while !stop.is_cancelled() {
             anyhow::ensure!(leadership.is_held().await, "another process leads now");
-            let now = queue::clock(self.store.pool()).await?;
+            let now = queue::clock(self.queue.pool()).await?;
             if let Tick::Idle(until) = self.tick(now).await? {
                 let wait = until.and_then(|until| (until - now).to_std().ok()).unwrap_or(POLL);
                 stop.run_until_cancelled(tokio::time::sleep(wait.min(POLL))).await;

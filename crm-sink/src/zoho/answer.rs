@@ -4,7 +4,8 @@ use std::time::Duration;
 
 use serde_json::Value;
 
-use super::code::{Class, Refusal, classify};
+use super::code::{Class, classify};
+use crate::destination::{Refusal, Refused};
 
 /// What became of a call. Its `Debug` is its name: bodies quote tickets.
 pub enum Answer {
@@ -12,29 +13,12 @@ pub enum Answer {
     Done(Value),
     /// It ran, and found nothing. Only a look-up gets this.
     NoRows,
+    /// There is no record with that ID. Only an update gets this.
+    Gone,
     /// Nothing was done.
     Refused(Refused),
     /// Perhaps it ran. The reason is one of ours.
     Unknown(&'static str),
-}
-
-/// A call that did nothing.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Refused {
-    /// Why.
-    pub why: Refusal,
-    /// Zoho's code; 0 where there was none.
-    pub code: u16,
-    /// When to come back, where Zoho says so.
-    pub retry_after: Option<Duration>,
-}
-
-impl Refused {
-    /// Refused without a word from Zoho.
-    #[must_use]
-    pub const fn silently(why: Refusal) -> Self {
-        Self { why, code: 0, retry_after: None }
-    }
 }
 
 impl Answer {
@@ -54,6 +38,7 @@ impl Answer {
                 _ if body["result"].is_array() => Self::Done(body),
                 Class::Done | Class::Record => Self::Done(body),
                 Class::NoRows => Self::NoRows,
+                Class::Gone => Self::Gone,
                 Class::Refused(why) => refused(why, code),
                 Class::Unknown => Self::Unknown("unknown-code"),
             },
@@ -70,6 +55,7 @@ impl Answer {
         match self {
             Self::Done(_) => "done",
             Self::NoRows => "no-rows",
+            Self::Gone => "gone",
             Self::Refused(refused) => refused.why.name(),
             Self::Unknown(reason) => reason,
         }

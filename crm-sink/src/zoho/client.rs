@@ -1,43 +1,71 @@
-//! The two calls: Add Records and Get Records. Each method makes exactly one request; nothing is ever sent twice behind
-//! the lane's back.
+//! The calls. Each makes exactly one request; nothing is ever sent twice behind the lane's back.
 
-use std::{sync::PoisonError, time::Duration};
+use std::time::Duration;
 
 use anyhow::Context as _;
 use chrono::{DateTime, Utc};
 use reqwest::{RequestBuilder, Response, header};
-use schemas::TicketId;
 use secrecy::{ExposeSecret as _, SecretString};
-use serde_json::value::RawValue;
+use serde_json::{Value, value::RawValue};
 
 use super::{
-    Answer, Refusal, Refused, ZohoSettings,
-    rate::Bucket,
-    request::{self, AddRecords},
-    settings::Endpoints,
-    token::{NoToken, Tokens},
+    Answer, SYSTEM, ZohoSettings,
+    budget::Budget,
+    code::{Class, classify},
+    form::{self, Field},
+    found,
+    judge::{self, judge, named, reason},
+    mapping::Mapping,
+    record::record,
+    request::{self, AddRecords, MAX_RECORDS, UpdateRecord},
+    settings::{Endpoints, Environment},
+    token::Tokens,
 };
-use crate::metric;
+use crate::{
+    destination::{
+        Created, Destination, Forecast, Looked, NoPermit, Paged, Parcel, Purpose, Refusal, Refused, Sought,
+        Updated,
+    },
+    dossier::Facts,
+    metric,
+};
+
+pub use super::token::Vault;
 
 /// For the name to resolve, the connection to stand, and TLS to be agreed on.
 const CONNECT: Duration = Duration::from_secs(10);
-/// Bytes of an answer. 200 results take 30 KB, 500 rows 50 KB.
+/// Bytes of an answer. 200 results take 30 KB, 1000 rows 100 KB.
 const BODY_LIMIT: usize = 1024 * 1024;
 /// Rows of a look-up; Creator takes 200, 500 and 1000 only. More than a batch, so that a full page is suspicious.
-pub const MAX_ROWS: usize = 500;
+const MAX_ROWS: usize = 500;
+/// Rows of a page.
+const PAGE: usize = 1000;
+/// Where Creator names the place to go on from.
+const CURSOR: &str = "record_cursor";
 
 /// Talks to one form of one account.
 #[derive(Debug)]
 pub struct Client {
     http: reqwest::Client,
     endpoints: Endpoints,
+    environment: Option<Environment>,
+    mapping: Mapping,
     tokens: Tokens,
-    bucket: std::sync::Mutex<Bucket>,
+    budget: Budget,
 }
 
-/// What a call needs: a token, and its place among the calls of this minute. Used up by the call.
+/// What a call needs: a token, and its place among the calls of this minute and day. Used up by the call.
 #[derive(Debug)]
-pub struct Permit(SecretString);
+pub struct Permit {
+    token: SecretString,
+    now: DateTime<Utc>,
+}
+
+/// An answer with what its headers say.
+struct Answered {
+    answer: Answer,
+    cursor: Option<String>,
+}
 
 impl Client {
     /// A client of the account behind `settings`; it connects with the first call. A request that takes longer than
@@ -45,24 +73,13 @@ impl Client {
     ///
     /// # Errors
     /// When a setting cannot work.
-    pub fn new(settings: &ZohoSettings, timeout: Duration) -> anyhow::Result<Self> {
-        // Installing it a second time in one process changes nothing.
-        let _ = rustls::crypto::ring::default_provider().install_default();
-        let http = reqwest::Client::builder()
-            .timeout(timeout)
-            .connect_timeout(CONNECT)
-            // A token goes to the host that was checked and nowhere else.
-            .redirect(reqwest::redirect::Policy::none())
-            .no_proxy()
-            // A repeated POST is a duplicate in the making. Kept connections may be closed under a request; at 45 calls a
-            // minute new ones cost nothing.
-            .retry(reqwest::retry::never())
-            .pool_max_idle_per_host(0)
-            .build()
-            .context("cannot set up the HTTP client")?;
-        let endpoints = settings.endpoints()?;
-        let tokens = Tokens::new(http.clone(), endpoints.clone(), settings.credentials()?);
-        Ok(Self { http, endpoints, tokens, bucket: std::sync::Mutex::default() })
+    pub fn new(settings: &ZohoSettings, timeout: Duration, vault: Vault) -> anyhow::Result<Self> {
+        let http = http(timeout)?;
+        let (endpoints, mapping) = (settings.endpoints()?, Mapping::read(settings.mapping_file.as_deref())?);
+        let (daily, early) = (settings.daily_calls, settings.early_flushes);
+        let budget = Budget::new(vault.pool.clone(), daily, early, settings.time_zone.clone());
+        let tokens = Tokens::new(http.clone(), endpoints.clone(), settings.credentials()?, vault);
+        Ok(Self { http, endpoints, environment: settings.environment, mapping, tokens, budget })
     }
 
     /// The access token's keeper, for the health answer.
@@ -71,86 +88,271 @@ impl Client {
         &self.tokens
     }
 
-    /// A permit for one call. Asked for before anything is written down, so that a lack of one leaves no trace.
+    /// What is left of today's calls.
+    #[must_use]
+    pub const fn budget(&self) -> &Budget {
+        &self.budget
+    }
+
+    /// Which item goes into which field.
+    #[must_use]
+    pub const fn mapping(&self) -> &Mapping {
+        &self.mapping
+    }
+
+    /// Get Fields: the form as it is.
     ///
     /// # Errors
-    /// As [`NoToken`]; also when this minute's calls are used up.
-    pub async fn permit(&self, now: DateTime<Utc>) -> Result<Permit, NoToken> {
-        let token = self.tokens.get(now).await?;
-        let mut bucket = self.bucket.lock().unwrap_or_else(PoisonError::into_inner);
-        bucket.take(now).map_err(NoToken::NotBefore)?;
-        Ok(Permit(token))
+    /// What else was answered.
+    pub async fn fields(&self, permit: Permit) -> Result<Vec<Field>, Answer> {
+        let request = self.http.get(self.endpoints.fields.clone());
+        match self.send("fields", permit, request).await.answer {
+            Answer::Done(body) => form::fields(&body).ok_or(Answer::Unknown("no-list-of-fields")),
+            answer => Err(answer),
+        }
     }
 
-    /// Add Records.
-    pub async fn add(&self, permit: Permit, records: &[Box<RawValue>]) -> Answer {
-        let request = self.http.post(self.endpoints.form.clone()).json(&AddRecords::new(records));
-        self.send("add", permit, request).await
+    async fn add(&self, permit: Permit, records: Vec<&RawValue>) -> Answer {
+        let body = AddRecords::new(&self.mapping, records);
+        self.send("add", permit, self.http.post(self.endpoints.form.clone()).json(&body)).await.answer
     }
 
-    /// Get Records of a batch.
-    pub async fn find_batch(&self, permit: Permit, batch: &str) -> Answer {
-        self.find(permit, request::of_batch(batch)).await
-    }
-
-    /// Get Records of up to [`request::MAX_CRITERIA`] tickets.
-    pub async fn find_tickets(&self, permit: Permit, tickets: &[TicketId]) -> Answer {
-        self.find(permit, request::of_tickets(tickets)).await
-    }
-
-    async fn find(&self, permit: Permit, criteria: String) -> Answer {
+    async fn get(
+        &self,
+        permit: Permit,
+        criteria: Option<String>,
+        rows: usize,
+        cursor: Option<&str>,
+    ) -> Answered {
         let query = [
-            ("criteria", criteria),
             ("field_config", "custom".to_owned()),
-            ("fields", request::COLUMNS.to_owned()),
-            ("max_records", MAX_ROWS.to_string()),
+            ("fields", request::columns(&self.mapping)),
+            ("max_records", rows.to_string()),
         ];
-        let request = self.http.get(self.endpoints.report.clone()).query(&query);
+        let mut request = self.http.get(self.endpoints.report.clone()).query(&query);
+        if let Some(criteria) = criteria {
+            request = request.query(&[("criteria", criteria)]);
+        }
+        if let Some(cursor) = cursor {
+            request = request.header(CURSOR, cursor);
+        }
         self.send("find", permit, request).await
     }
 
-    async fn send(&self, call: &'static str, Permit(token): Permit, request: RequestBuilder) -> Answer {
+    async fn send(&self, call: &'static str, permit: Permit, request: RequestBuilder) -> Answered {
+        let Permit { token, now } = permit;
         let mut authorization =
             header::HeaderValue::try_from(format!("Zoho-oauthtoken {}", token.expose_secret()))
                 .unwrap_or(header::HeaderValue::from_static(""));
         authorization.set_sensitive(true);
-        let request = request
+        let mut request = request
             .header(header::AUTHORIZATION, authorization)
             // Exactly this: a list, or `*/*`, is refused with 9210.
             .header(header::ACCEPT, "application/json");
-        let answer = answer(request.send().await).await;
-        if matches!(answer, Answer::Refused(Refused { why: Refusal::Token, .. })) {
-            self.tokens.discard(&token).await;
+        if let Some(environment) = self.environment {
+            request = request.header("environment", environment.name());
         }
-        metric::request(call, answer.name());
-        answer
+        let answered = answer(request.send().await).await;
+        metric::request(SYSTEM, call, answered.answer.name());
+        self.learn(&answered.answer, &token, now).await;
+        answered
+    }
+
+    /// What an answer says about more than the call. What cannot be written down now will be said again.
+    async fn learn(&self, answer: &Answer, token: &SecretString, now: DateTime<Utc>) {
+        let Answer::Refused(Refused { why, .. }) = answer else { return };
+        let learnt = match why {
+            Refusal::Token => self.tokens.discard(token).await,
+            Refusal::Day => self.budget.exhaust(now).await,
+            _ => Ok(()),
+        };
+        if let Err(error) = learnt {
+            tracing::warn!(%error, "what an answer of Zoho says cannot be written down");
+        }
     }
 }
 
-async fn answer(sent: reqwest::Result<Response>) -> Answer {
+/// An HTTP client that follows nothing, repeats nothing, and keeps no connection.
+pub(crate) fn http(timeout: Duration) -> anyhow::Result<reqwest::Client> {
+    // Installing it a second time in one process changes nothing.
+    let _ = rustls::crypto::ring::default_provider().install_default();
+    reqwest::Client::builder()
+        .timeout(timeout)
+        .connect_timeout(CONNECT)
+        // A token goes to the host that was checked and nowhere else.
+        .redirect(reqwest::redirect::Policy::none())
+        .no_proxy()
+        // A repeated POST is a duplicate in the making. Kept connections may be closed under a request; at 45 calls a
+        // minute new ones cost nothing.
+        .retry(reqwest::retry::never())
+        .pool_max_idle_per_host(0)
+        .build()
+        .context("cannot set up the HTTP client")
+}
+
+impl Destination for Client {
+    type Permit = Permit;
+
+    fn system(&self) -> &'static str {
+        SYSTEM
+    }
+
+    fn batch_size(&self) -> usize {
+        MAX_RECORDS
+    }
+
+    fn can_be_asked(&self) -> bool {
+        true
+    }
+
+    fn record(&self, facts: &Facts, batch: Option<&str>) -> Result<Box<RawValue>, String> {
+        let record = record(&self.mapping, facts, batch)?;
+        serde_json::value::to_raw_value(&record).map_err(|_| "the record has no JSON form".to_owned())
+    }
+
+    async fn permit(&self, purpose: Purpose, now: DateTime<Utc>) -> Result<Permit, NoPermit> {
+        let token = self.tokens.get(now).await?;
+        self.budget.take(purpose, now).await?;
+        Ok(Permit { token, now })
+    }
+
+    async fn create(&self, permit: Permit, parcels: &[Parcel]) -> Created {
+        let records = parcels.iter().map(|parcel| &*parcel.record).collect();
+        match self.add(permit, records).await {
+            Answer::Done(body) => created(&self.mapping, parcels, &body),
+            Answer::Refused(Refused { why: Refusal::Defect, code, .. }) => {
+                Created::Spoiled(reason(code, &[]))
+            }
+            Answer::Refused(refused) => Created::Refused(refused),
+            Answer::NoRows | Answer::Gone => Created::Unknown("not-an-answer"),
+            Answer::Unknown(reason) => Created::Unknown(reason),
+        }
+    }
+
+    async fn update(&self, permit: Permit, record_id: &str, parcel: &Parcel) -> Updated {
+        let mut url = self.endpoints.report.clone();
+        if let Ok(mut path) = url.path_segments_mut() {
+            path.push(record_id);
+        }
+        let request = self.http.patch(url).json(&UpdateRecord::new(&parcel.record));
+        match self.send("update", permit, request).await.answer {
+            Answer::Done(body) => updated(&self.mapping, record_id, &body),
+            Answer::Gone => Updated::Gone,
+            Answer::Refused(Refused { why: Refusal::Defect, code, .. }) => {
+                Updated::Rejected(reason(code, &[]))
+            }
+            Answer::Refused(refused) => Updated::Refused(refused),
+            Answer::NoRows => Updated::Unknown("not-an-answer"),
+            Answer::Unknown(reason) => Updated::Unknown(reason),
+        }
+    }
+
+    async fn find(&self, permit: Permit, sought: &Sought) -> Looked {
+        let criteria = match sought {
+            Sought::Batch(batch) => request::of_batch(&self.mapping, batch),
+            Sought::Tickets(tickets) => request::of_tickets(&self.mapping, tickets),
+        };
+        let rows = match self.get(permit, Some(criteria), MAX_ROWS, None).await.answer {
+            Answer::Done(body) => found::rows(&self.mapping, &body),
+            Answer::NoRows => Some(vec![]),
+            Answer::Refused(refused) => return Looked::Refused(refused),
+            Answer::Gone => None,
+            Answer::Unknown(reason) => return Looked::Unknown(reason),
+        };
+        // A page that is full may have left out the one we look for.
+        rows.filter(|rows| rows.len() < MAX_ROWS).map_or(Looked::Unknown("not-a-list"), Looked::Rows)
+    }
+
+    async fn page(&self, permit: Permit, since: Option<DateTime<Utc>>, cursor: Option<&str>) -> Paged {
+        let criteria = match since {
+            Some(since) => match self.budget.day_of(since).await {
+                Ok(day) => Some(request::since(&day)),
+                Err(_) => return Paged::Unknown("no-clock"),
+            },
+            None => None,
+        };
+        let Answered { answer, cursor } = self.get(permit, criteria, PAGE, cursor).await;
+        match answer {
+            Answer::Done(body) => match found::page(&self.mapping, &body) {
+                Some(page) => Paged::Page(page, cursor),
+                None => Paged::Unknown("not-a-list"),
+            },
+            Answer::NoRows => Paged::Page(vec![], None),
+            Answer::Refused(refused) => Paged::Refused(refused),
+            Answer::Gone => Paged::Unknown("not-a-list"),
+            Answer::Unknown(reason) => Paged::Unknown(reason),
+        }
+    }
+
+    async fn forecast(&self, now: DateTime<Utc>) -> Result<Option<Forecast>, NoPermit> {
+        let forecast = self.budget.forecast(now).await?;
+        metric::quota(SYSTEM, forecast);
+        Ok(Some(forecast))
+    }
+
+    async fn may_flush_early(&self, now: DateTime<Utc>) -> Result<bool, NoPermit> {
+        self.budget.take_early_flush(now).await
+    }
+}
+
+/// A batch is judged record by record. A refusal that names none of several records is one of the whole batch.
+fn created(mapping: &Mapping, parcels: &[Parcel], body: &Value) -> Created {
+    let tickets: Vec<_> = parcels.iter().map(|parcel| parcel.ticket).collect();
+    if let Some(verdicts) = judge(mapping, &tickets, body) {
+        return Created::Judged(verdicts);
+    }
+    match refused_record(mapping, body) {
+        Some(reason) if !body["result"].is_array() => Created::Spoiled(reason),
+        _ => Created::Unknown("not-about-this-batch"),
+    }
+}
+
+/// Only an answer that names the record says that it was changed.
+fn updated(mapping: &Mapping, record_id: &str, body: &Value) -> Updated {
+    match refused_record(mapping, body) {
+        Some(reason) => Updated::Rejected(reason),
+        None if judge::record_id(&body["data"]["ID"]).as_deref() == Some(record_id) => Updated::Done,
+        None => Updated::Unknown("not-about-this-record"),
+    }
+}
+
+/// The code and fields of an answer that refuses what a record says; none where a record stands behind it.
+fn refused_record(mapping: &Mapping, body: &Value) -> Option<String> {
+    let code = u16::try_from(body["code"].as_u64()?).ok()?;
+    let refuses = classify(code, "") == Class::Record && body["data"]["ID"].is_null();
+    refuses.then(|| reason(code, &named(mapping, &body["error"])))
+}
+
+async fn answer(sent: reqwest::Result<Response>) -> Answered {
+    let without = |answer| Answered { answer, cursor: None };
     let response = match sent {
         Ok(response) => response,
         // No connection, no request: nothing can have happened.
-        Err(error) if error.is_connect() => return Answer::Refused(Refused::silently(Refusal::Passing)),
-        Err(error) if error.is_builder() => return Answer::Refused(Refused::silently(Refusal::Defect)),
-        Err(error) if error.is_timeout() => return Answer::Unknown("timeout"),
-        Err(_) => return Answer::Unknown("connection-lost"),
+        Err(error) if error.is_connect() => {
+            return without(Answer::Refused(Refused::silently(Refusal::Passing)));
+        }
+        Err(error) if error.is_builder() => {
+            return without(Answer::Refused(Refused::silently(Refusal::Defect)));
+        }
+        Err(error) if error.is_timeout() => return without(Answer::Unknown("timeout")),
+        Err(_) => return without(Answer::Unknown("connection-lost")),
     };
     let (status, retry_after) = (response.status().as_u16(), retry_after(&response));
+    let cursor = response.headers().get(CURSOR).and_then(|cursor| cursor.to_str().ok()).map(str::to_owned);
     match body(response).await {
-        Ok(bytes) => Answer::read(status, retry_after, &bytes),
-        Err(reason) => Answer::Unknown(reason),
+        Ok(bytes) => Answered { answer: Answer::read(status, retry_after, &bytes), cursor },
+        Err(reason) => without(Answer::Unknown(reason)),
     }
 }
 
 /// Seconds; the form with a date is used by nobody here.
-fn retry_after(response: &Response) -> Option<Duration> {
+pub(crate) fn retry_after(response: &Response) -> Option<Duration> {
     let seconds = response.headers().get(header::RETRY_AFTER)?.to_str().ok()?.trim().parse().ok()?;
     Some(Duration::from_secs(seconds))
 }
 
 /// The whole body, up to the limit.
-pub(super) async fn body(mut response: Response) -> Result<Vec<u8>, &'static str> {
+pub(crate) async fn body(mut response: Response) -> Result<Vec<u8>, &'static str> {
     let mut bytes = Vec::new();
     while let Some(chunk) = response.chunk().await.map_err(|_| "answer-cut-off")? {
         bytes.extend_from_slice(&chunk);

@@ -1,6 +1,8 @@
 //! Creator's response codes as data. The code decides, not the HTTP status: one generation of the API answers refusals
 //! with 200, the other with 4xx (zoho.com/creator/help/api/v2.1/status-codes.html, and the v2 page).
 
+use crate::destination::Refusal;
+
 /// What a code means for us.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Class {
@@ -8,53 +10,14 @@ pub enum Class {
     Done,
     /// A look-up found nothing. Only these codes say so: any other is no answer to the question.
     NoRows,
+    /// There is no record with that ID.
+    Gone,
     /// One record was not created because of what is in it.
     Record,
     /// Nothing was done, for a reason that is not the ticket's.
     Refused(Refusal),
     /// Perhaps something was done.
     Unknown,
-}
-
-/// Why nothing was done.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Refusal {
-    /// The access token is not accepted.
-    Token,
-    /// Too many calls in a minute, or at once; refused before it ran.
-    Minute,
-    /// The day's quota is used up.
-    Day,
-    /// The account or the form is full.
-    Capacity,
-    /// Names, permissions or scopes are wrong: a person must act.
-    Config,
-    /// Our request is wrong: a person must act.
-    Defect,
-    /// Nobody is there, or the service is starting: it will pass.
-    Passing,
-}
-
-impl Refusal {
-    /// For logs, metrics and the health answer.
-    #[must_use]
-    pub const fn name(self) -> &'static str {
-        match self {
-            Self::Token => "token",
-            Self::Minute => "minute-limit",
-            Self::Day => "daily-limit",
-            Self::Capacity => "capacity",
-            Self::Config => "configuration",
-            Self::Defect => "defect",
-            Self::Passing => "unreachable",
-        }
-    }
-
-    /// Whether waiting alone will not help.
-    #[must_use]
-    pub const fn needs_a_person(self) -> bool {
-        matches!(self, Self::Token | Self::Capacity | Self::Config | Self::Defect)
-    }
 }
 
 const CAPACITY: Class = Class::Refused(Refusal::Capacity);
@@ -88,6 +51,7 @@ const TABLE: &[(u16, Class)] = &[
     (3060, CAPACITY),                        // record limit of the account
     (3070, Class::Record),                   // validation by a script
     (3100, Class::NoRows),                   // no data, in the words of v2
+    (3190, Class::Gone),                     // no record with that ID
     (3950, DEFECT),                          // more than 200 records
     (4000, Class::Refused(Refusal::Day)),    // daily limit; comes with HTTP 200
     (8011, Class::Record),                   // too many digits
@@ -97,11 +61,12 @@ const TABLE: &[(u16, Class)] = &[
     (9280, Class::NoRows),                   // nothing matches the criteria
 ];
 
-/// The class of a code. Two codes mean two things each, told apart by the text.
+/// The class of a code. Three codes mean two things each, told apart by the text.
 #[must_use]
 pub fn classify(code: u16, text: &str) -> Class {
     match code {
         1000 if text.contains("IAM") => Class::Refused(Refusal::Passing),
+        2945 if text.contains("EXTRA_KEY") => DEFECT,
         2930 if text.contains("UPLOAD_RULE_NOT_CONFIGURED") => CONFIG,
         _ => TABLE.iter().find(|(known, _)| *known == code).map_or(Class::Unknown, |(_, class)| *class),
     }
@@ -125,6 +90,29 @@ mod tests {
         }
     }
 
+    /// Every code of the published pages, and of those who saw more, with what follows from it.
+    #[test]
+    fn every_code_has_its_consequence() {
+        let refused = Class::Refused;
+        for (codes, class) in [
+            (&[3000][..], Class::Done),
+            (&[3001, 3002, 3070, 8011, 8012], Class::Record),
+            (&[9280, 9220, 3100], Class::NoRows),
+            (&[3190], Class::Gone),
+            (&[3020, 3950, 9210, 1020], DEFECT),
+            (&[3060, 2965], CAPACITY),
+            (&[1030], refused(Refusal::Token)),
+            (&[2955], refused(Refusal::Minute)),
+            (&[4000], refused(Refusal::Day)),
+            (&[1000, 1040, 1060, 1080, 1130, 2892, 2893, 2894, 2896, 2897, 2898, 2899, 2933, 2945], CONFIG),
+            (&[2930, 0, 1, 9999], Class::Unknown),
+        ] {
+            for code in codes {
+                assert_eq!(classify(*code, ""), class, "{code}");
+            }
+        }
+    }
+
     #[test]
     fn limits_and_dead_tokens_never_look_like_nothing_found() {
         for code in [1030, 2955, 4000, 2930, 2894, 2898, 0, 9999] {
@@ -136,6 +124,8 @@ mod tests {
     fn a_code_with_two_meanings_is_told_apart_by_its_text() {
         assert_eq!(classify(2930, "Error Occurred. Please contact support."), Class::Unknown);
         assert_eq!(classify(2930, "UPLOAD_RULE_NOT_CONFIGURED"), CONFIG);
+        assert_eq!(classify(2945, "EXTRA_KEY_FOUND_IN_JSON"), DEFECT);
+        assert_eq!(classify(2945, "INVALID_OAUTHSCOPE"), CONFIG);
         assert_eq!(classify(1000, "IAM Error"), Class::Refused(Refusal::Passing));
         assert_eq!(classify(1000, "Invalid API URL format."), CONFIG);
     }

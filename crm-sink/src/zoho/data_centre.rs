@@ -3,45 +3,58 @@
 
 use reqwest::Url;
 
-/// A data centre's two hosts.
+/// A data centre's hosts.
 #[derive(Debug, PartialEq, Eq)]
 pub struct DataCentre {
     /// How Zoho calls it; `local` for a stand-in on this machine.
     pub name: &'static str,
     accounts: &'static str,
     gateway: &'static str,
+    /// The base of the time before the gateway; some data centres never had it.
+    older: Option<&'static str>,
 }
 
-const fn row(name: &'static str, accounts: &'static str, gateway: &'static str) -> DataCentre {
-    DataCentre { name, accounts, gateway }
+const fn row(
+    name: &'static str,
+    accounts: &'static str,
+    gateway: &'static str,
+    older: Option<&'static str>,
+) -> DataCentre {
+    DataCentre { name, accounts, gateway, older }
 }
 
 /// Every data centre (zoho.com/accounts/protocol/oauth/multi-dc.html). Canada's accounts are on a domain of their own.
 const ALL: [DataCentre; 9] = [
-    row("US", "accounts.zoho.com", "www.zohoapis.com"),
-    row("EU", "accounts.zoho.eu", "www.zohoapis.eu"),
-    row("IN", "accounts.zoho.in", "www.zohoapis.in"),
-    row("AU", "accounts.zoho.com.au", "www.zohoapis.com.au"),
-    row("JP", "accounts.zoho.jp", "www.zohoapis.jp"),
-    row("CA", "accounts.zohocloud.ca", "www.zohoapis.ca"),
-    row("CN", "accounts.zoho.com.cn", "www.zohoapis.com.cn"),
-    row("SA", "accounts.zoho.sa", "www.zohoapis.sa"),
-    row("AE", "accounts.zoho.ae", "www.zohoapis.ae"),
+    row("US", "accounts.zoho.com", "www.zohoapis.com", Some("creator.zoho.com")),
+    row("EU", "accounts.zoho.eu", "www.zohoapis.eu", Some("creator.zoho.eu")),
+    row("IN", "accounts.zoho.in", "www.zohoapis.in", Some("creator.zoho.in")),
+    row("AU", "accounts.zoho.com.au", "www.zohoapis.com.au", Some("creator.zoho.com.au")),
+    row("JP", "accounts.zoho.jp", "www.zohoapis.jp", Some("creator.zoho.jp")),
+    row("CA", "accounts.zohocloud.ca", "www.zohoapis.ca", None),
+    row("CN", "accounts.zoho.com.cn", "www.zohoapis.com.cn", None),
+    row("SA", "accounts.zoho.sa", "www.zohoapis.sa", None),
+    row("AE", "accounts.zoho.ae", "www.zohoapis.ae", None),
 ];
 
-static LOCAL: DataCentre = row("local", "", "");
+static LOCAL: DataCentre = row("local", "", "", None);
 
 impl DataCentre {
     /// Whose accounts server this is; `None` for a host that is nobody's.
     #[must_use]
     pub fn of_accounts(url: &Url) -> Option<&'static Self> {
-        Self::find(url, |centre| centre.accounts)
+        Self::find(url, |centre, host| host == centre.accounts)
     }
 
     /// Whose API gateway this is; `None` for a host that is nobody's.
     #[must_use]
     pub fn of_gateway(url: &Url) -> Option<&'static Self> {
-        Self::find(url, |centre| centre.gateway)
+        Self::find(url, |centre, host| host == centre.gateway || Some(host) == centre.older)
+    }
+
+    /// Whether this is a host of the time before the gateway, which has paths of its own.
+    #[must_use]
+    pub fn is_older_base(url: &Url) -> bool {
+        ALL.iter().any(|centre| centre.older.is_some() && centre.older == url.host_str())
     }
 
     /// Whether it is a stand-in on this machine.
@@ -50,13 +63,13 @@ impl DataCentre {
         *self == LOCAL
     }
 
-    fn find(url: &Url, host: impl Fn(&Self) -> &str) -> Option<&'static Self> {
+    fn find(url: &Url, is: impl Fn(&Self, &str) -> bool) -> Option<&'static Self> {
         static TABLE: [DataCentre; 9] = ALL;
         if is_loopback(url) {
             return Some(&LOCAL);
         }
         let plain = url.scheme() == "https" && url.port().is_none() && url.username().is_empty();
-        TABLE.iter().find(|centre| plain && url.host_str() == Some(host(centre)))
+        TABLE.iter().find(|centre| plain && url.host_str().is_some_and(|host| is(centre, host)))
     }
 }
 
@@ -82,6 +95,11 @@ mod tests {
             let accounts: Url = format!("https://{}", centre.accounts).parse().unwrap();
             assert_eq!(DataCentre::of_gateway(&gateway), Some(centre));
             assert_eq!(DataCentre::of_accounts(&accounts), Some(centre));
+            if let Some(older) = centre.older {
+                let older: Url = format!("https://{older}").parse().unwrap();
+                assert_eq!(DataCentre::of_gateway(&older), Some(centre));
+                assert!(DataCentre::is_older_base(&older) && !DataCentre::is_older_base(&gateway));
+            }
         }
     }
 

@@ -1,41 +1,51 @@
 //! The rows of a look-up.
 
-use schemas::TicketId;
 use serde_json::Value;
 
-use super::{judge::record_id, record};
-
-/// A record the CRM holds.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Found {
-    /// Of which ticket.
-    pub ticket: TicketId,
-    /// The CRM's id.
-    pub record_id: String,
-    /// The batch it landed with.
-    pub batch: Option<String>,
-}
+use super::{
+    judge::record_id,
+    mapping::{Item, Mapping},
+};
+use crate::destination::{Found, Sighting};
 
 /// The rows of our tickets; `None` where the body is no list of rows, which is not the same as no rows.
 #[must_use]
-pub fn rows(body: &Value) -> Option<Vec<Found>> {
+pub fn rows(mapping: &Mapping, body: &Value) -> Option<Vec<Found>> {
     let rows = body["data"].as_array()?;
-    Some(rows.iter().filter_map(row).collect())
+    Some(rows.iter().filter_map(|found| row(mapping, found)).collect())
 }
 
-fn row(row: &Value) -> Option<Found> {
+/// A page, whosever the records are.
+#[must_use]
+pub fn page(mapping: &Mapping, body: &Value) -> Option<Vec<Sighting>> {
+    let sighted = |row: &Value| {
+        let ticket = row[mapping.needed(Item::TicketId)].as_str().unwrap_or_default().to_owned();
+        Some(Sighting { record_id: record_id(&row["ID"])?, ticket })
+    };
+    body["data"].as_array()?.iter().map(sighted).collect()
+}
+
+fn row(mapping: &Mapping, row: &Value) -> Option<Found> {
     Some(Found {
-        ticket: row[record::TICKET_ID].as_str()?.parse().ok()?,
+        ticket: row[mapping.needed(Item::TicketId)].as_str()?.parse().ok()?,
         record_id: record_id(&row["ID"])?,
-        batch: row[record::DELIVERY_BATCH].as_str().filter(|text| !text.is_empty()).map(str::to_owned),
+        batch: row[mapping.needed(Item::DeliveryBatch)]
+            .as_str()
+            .filter(|text| !text.is_empty())
+            .map(str::to_owned),
     })
 }
 
 #[cfg(test)]
 mod tests {
+    use schemas::TicketId;
     use serde_json::json;
 
     use super::*;
+
+    fn rows(body: &Value) -> Option<Vec<Found>> {
+        super::rows(&Mapping::default(), body)
+    }
 
     #[test]
     fn rows_that_are_not_ours_are_left_out() {

@@ -5,38 +5,19 @@ use schemas::TicketId;
 use serde_json::Value;
 
 use super::{
-    code::{Class, Refusal, classify},
-    record,
+    code::{Class, classify},
+    mapping::{Item, Mapping},
 };
-
-/// What became of one record.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub enum Verdict {
-    /// It exists. `warned`: a workflow failed after the insert, which changes nothing about that.
-    Created {
-        /// The CRM's id.
-        record_id: String,
-        /// Zoho added an error all the same.
-        warned: bool,
-    },
-    /// A record of this ticket exists already; which one, only a look-up tells.
-    Duplicate,
-    /// It was not created because of what is in it. The reason is a code and names of fields.
-    Refused(String),
-    /// It was not created because there is no room.
-    Full,
-    /// Only a look-up tells.
-    Unclear,
-}
+use crate::destination::{Refusal, Verdict};
 
 /// One verdict per ticket, in the order they were sent; `None` where the answer does not speak of exactly these.
 #[must_use]
-pub fn judge(sent: &[TicketId], body: &Value) -> Option<Vec<Verdict>> {
+pub fn judge(mapping: &Mapping, sent: &[TicketId], body: &Value) -> Option<Vec<Verdict>> {
     let items = items(sent.len(), body)?;
-    let echoes: Vec<_> = items.iter().map(|item| echoed(item)).collect();
+    let echoes: Vec<_> = items.iter().map(|item| echoed(mapping, item)).collect();
     let in_order = echoes.iter().zip(sent).all(|(echo, ticket)| echo.is_none_or(|echo| echo == *ticket));
     if in_order {
-        return Some(items.into_iter().map(verdict).collect());
+        return Some(items.into_iter().map(|item| verdict(mapping, item)).collect());
     }
     // Out of order, the place of an item says nothing: what has no echo stays open.
     let mut verdicts = vec![Verdict::Unclear; sent.len()];
@@ -46,7 +27,7 @@ pub fn judge(sent: &[TicketId], body: &Value) -> Option<Vec<Verdict>> {
         if verdicts[place] != Verdict::Unclear {
             return None;
         }
-        verdicts[place] = verdict(item);
+        verdicts[place] = verdict(mapping, item);
     }
     Some(verdicts)
 }
@@ -60,20 +41,22 @@ fn items(sent: usize, body: &Value) -> Option<Vec<&Value>> {
     }
 }
 
-fn echoed(item: &Value) -> Option<TicketId> {
-    item["data"][record::TICKET_ID].as_str()?.parse().ok()
+fn echoed(mapping: &Mapping, item: &Value) -> Option<TicketId> {
+    item["data"][mapping.needed(Item::TicketId)].as_str()?.parse().ok()
 }
 
 /// An ID means created, whatever the code says.
-fn verdict(item: &Value) -> Verdict {
+fn verdict(mapping: &Mapping, item: &Value) -> Verdict {
     if let Some(record_id) = record_id(&item["data"]["ID"]) {
         return Verdict::Created { record_id, warned: !item["error"].is_null() };
     }
     let code = item["code"].as_u64().and_then(|code| u16::try_from(code).ok()).unwrap_or_default();
-    let fields = named(&item["error"]);
+    let fields = named(mapping, &item["error"]);
     match classify(code, "") {
         // The ticket's id is neither blank nor malformed: a 3002 about it means that it is taken. The look-up decides.
-        Class::Record if code == 3002 && fields.contains(&record::TICKET_ID) => Verdict::Duplicate,
+        Class::Record if code == 3002 && fields.contains(&mapping.needed(Item::TicketId)) => {
+            Verdict::Duplicate
+        }
         Class::Record => Verdict::Refused(reason(code, &fields)),
         Class::Refused(Refusal::Capacity) => Verdict::Full,
         _ => Verdict::Unclear,
@@ -88,14 +71,14 @@ pub(super) fn record_id(id: &Value) -> Option<String> {
 }
 
 /// The code, and which of our fields it is about. Zoho's own words quote values.
-fn reason(code: u16, fields: &[&str]) -> String {
+pub(super) fn reason(code: u16, fields: &[&str]) -> String {
     fields.iter().fold(code.to_string(), |reason, field| reason + " " + field)
 }
 
 /// Our fields that an error speaks of. It comes as an object by field, or as a list of texts.
-fn named(error: &Value) -> Vec<&'static str> {
+pub(super) fn named<'a>(mapping: &'a Mapping, error: &Value) -> Vec<&'a str> {
     let text = error.to_string();
-    record::FIELDS.into_iter().filter(|field| text.contains(field)).collect()
+    mapping.fields().filter(|field| text.contains(field)).collect()
 }
 
 #[cfg(test)]
@@ -114,6 +97,10 @@ mod tests {
 
     fn is_created(verdict: &Verdict, n: u128) -> bool {
         *verdict == Verdict::Created { record_id: format!("388883300000012131{n}"), warned: false }
+    }
+
+    fn judge(sent: &[TicketId], body: &Value) -> Option<Vec<Verdict>> {
+        super::judge(&Mapping::default(), sent, body)
     }
 
     fn judge_items(items: &Value) -> Option<Vec<Verdict>> {

@@ -3,30 +3,37 @@
 //! Reading order:
 //! - [`data_centre`]: the only hosts a token is ever sent to
 //! - [`settings`]: which account, application, form and report
-//! - [`record`]: what a ticket looks like as a record of the form
+//! - [`mapping`], [`record`]: what a ticket looks like as a record of the form
+//! - [`form`]: whether the form is as the mapping takes it to be
 //! - [`request`]: bodies and criteria
 //! - [`code`]: the response codes, and what each means for us
 //! - [`answer`]: what became of a call
 //! - [`judge`]: what became of each record of a batch
 //! - [`found`]: the rows of a look-up
-//! - [`rate`]: calls per minute
+//! - [`rate`], [`budget`]: calls per minute and per day
 //! - [`token`]: the access token
-//! - [`client`]: the two calls
+//! - [`authorize`]: how an administrator gets the refresh token
+//! - [`client`]: the calls
 
 pub mod answer;
+pub mod authorize;
+pub mod budget;
 pub mod client;
 pub mod code;
 pub mod data_centre;
+pub mod form;
 pub mod found;
 pub mod judge;
+pub mod mapping;
 pub mod rate;
 pub mod record;
 pub mod request;
 pub mod settings;
 pub mod token;
 
-pub use answer::{Answer, Refused};
-pub use client::Client;
-pub use code::Refusal;
-pub use record::Record;
+pub use answer::Answer;
+pub use client::{Client, Vault};
 pub use settings::ZohoSettings;
+
+/// The sink's name, in events, on the work list and in metrics.
+pub const SYSTEM: &str = "zoho";

@@ -24,6 +24,18 @@ impl Default for Bucket {
 }
 
 impl Bucket {
+    /// A bucket as [`Self::kept`] gave it.
+    #[must_use]
+    pub const fn resumed(calls: i32, counted: Option<DateTime<Utc>>) -> Self {
+        Self { calls, counted }
+    }
+
+    /// What a restart must not forget.
+    #[must_use]
+    pub const fn kept(&self) -> (i32, Option<DateTime<Utc>>) {
+        (self.calls, self.counted)
+    }
+
     /// Takes one call.
     ///
     /// # Errors

@@ -1,157 +1,88 @@
-//! What a ticket looks like as a record of the form. Pure; the limits are Creator's defaults
-//! (zoho.com/creator/help, "understand default character length").
+//! What a ticket looks like as a record of the form. Pure: facts and mapping in, JSON out.
 
-use schemas::{
-    Analysis, Position, TicketId,
-    analysis::{Priority, Sentiment},
-};
-use serde::Serialize;
+use schemas::analysis::Entity;
+use serde_json::{Map, Value, json};
 
-/// Link name of the field that must be unique and mandatory in the form.
-pub const TICKET_ID: &str = "Ticket_ID";
-/// Link name of the field that makes one look-up settle a whole batch.
-pub const DELIVERY_BATCH: &str = "Delivery_Batch";
-/// Link names of all the fields.
-pub const FIELDS: [&str; 13] = [
-    TICKET_ID,
-    DELIVERY_BATCH,
-    "Name",
-    "Email",
-    "Request_Type",
-    "Description",
-    "Category",
-    "Priority",
-    "Summary",
-    "Entities",
-    "Sentiment",
-    "Status",
-    "Event_Position",
-];
+use super::mapping::{Item, Mapping, Target};
+use crate::dossier::Facts;
 
-/// Characters of a first or last name.
-const NAME_PART: usize = 225;
-/// Characters of a single line.
-const LINE: usize = 255;
-/// Bytes of a multi line field.
-const TEXT: usize = 64 * 1024;
-
-/// A ticket in clear text, as far as the CRM is told about it. No `Debug`: it is personal data.
-pub struct Facts {
-    /// Which ticket.
-    pub ticket: TicketId,
-    /// Full name of the requester.
-    pub name: String,
-    /// E-mail address.
-    pub email: String,
-    /// What the requester picked.
-    pub request_type: String,
-    /// The text.
-    pub description: String,
-    /// The analyzer's answer, where it had one.
-    pub analysis: Option<Analysis>,
-    /// The newest event behind these facts: an update from an older one must never overwrite the record.
-    pub position: Position,
-}
-
-/// A record of the form. No `Debug`: it is personal data.
-#[derive(Serialize)]
-pub struct Record {
-    #[serde(rename = "Ticket_ID")]
-    ticket: TicketId,
-    #[serde(rename = "Delivery_Batch")]
-    batch: String,
-    #[serde(rename = "Name")]
-    name: Name,
-    #[serde(rename = "Email")]
-    email: String,
-    #[serde(rename = "Request_Type")]
-    request_type: String,
-    #[serde(rename = "Description")]
-    description: String,
-    #[serde(flatten)]
-    analyzed: Option<Analyzed>,
-    #[serde(rename = "Status")]
-    status: &'static str,
-    // Text: Creator's numbers are shorter than a position may become.
-    #[serde(rename = "Event_Position")]
-    position: String,
-}
-
-#[derive(Serialize)]
-struct Name {
-    first_name: String,
-    last_name: String,
-}
-
-/// Left out as a whole for a ticket whose analysis failed: blank choices are no value of a drop-down.
-#[derive(Serialize)]
-struct Analyzed {
-    #[serde(rename = "Category")]
-    category: String,
-    #[serde(rename = "Priority")]
-    priority: Priority,
-    #[serde(rename = "Summary")]
-    summary: String,
-    #[serde(rename = "Entities")]
-    entities: String,
-    #[serde(rename = "Sentiment")]
-    sentiment: Sentiment,
-}
-
-impl Record {
-    /// The record of a ticket, to travel in `batch`.
-    #[must_use]
-    pub fn new(facts: Facts, batch: &str) -> Self {
-        Self {
-            ticket: facts.ticket,
-            batch: batch.to_owned(),
-            name: Name::split(&facts.name),
-            // Never cut: half an address is a wrong one. The form refuses what is too long for it.
-            email: facts.email,
-            request_type: facts.request_type,
-            description: cut_bytes(&facts.description, TEXT).to_owned(),
-            analyzed: facts.analysis.map(Analyzed::new),
-            status: "open",
-            position: facts.position.to_string(),
+/// The record of a ticket. One that travels in a batch says so; an update leaves out what never changes.
+///
+/// # Errors
+/// Why the ticket cannot become a record, in words of ours.
+pub fn record(mapping: &Mapping, facts: &Facts, batch: Option<&str>) -> Result<Map<String, Value>, String> {
+    let mut record = Map::new();
+    for (item, target) in mapping.iter() {
+        if let Some(value) = value(item, target, facts, batch)? {
+            record.insert(target.field.clone(), value);
         }
+    }
+    Ok(record)
+}
+
+/// An item's value, none where there is none: what an analysis would have said is left out as a whole for a ticket without
+/// one, because a blank is no value of a drop-down.
+fn value(item: Item, target: &Target, facts: &Facts, batch: Option<&str>) -> Result<Option<Value>, String> {
+    let analysis = facts.analysis.as_ref();
+    let line = |text: &str| target.length.map_or(text, |length| cut(text, length)).to_owned();
+    let label = |label: &str| Value::from(line(target.called(label)));
+    Ok(match item {
+        Item::TicketId => batch.map(|_| facts.ticket.to_string().into()),
+        Item::DeliveryBatch => batch.map(Value::from),
+        Item::Name => Some(name(&facts.name, target.length)),
+        Item::Email => Some(email(&facts.email, target.length)?.into()),
+        Item::RequestType => Some(label(&facts.request_type)),
+        Item::Description => Some(text(&facts.description, target.length).into()),
+        Item::Status => Some(label(facts.status)),
+        Item::Assignee => facts.assignee.as_deref().map(|assignee| line(assignee).into()),
+        // Text: Creator's numbers are shorter than a position may become.
+        Item::EventPosition => Some(facts.position.to_string().into()),
+        Item::Category => analysis.map(|analysis| label(&analysis.category.label)),
+        Item::Priority => analysis.map(|analysis| label(analysis.priority.label.name())),
+        Item::Summary => analysis.map(|analysis| line(&analysis.summary).into()),
+        Item::Entities => analysis.map(|analysis| json_list(&analysis.entities, target.length).into()),
+        Item::Sentiment => analysis.map(|analysis| label(analysis.sentiment.label.name())),
+        Item::Kind => analysis.map(|analysis| label(&analysis.kind.label)),
+        Item::Urgency => analysis.map(|analysis| analysis.urgency.to_string().into()),
+        Item::Route => analysis.map(|analysis| label(&analysis.route.label)),
+        Item::Language => analysis.map(|analysis| label(&analysis.language)),
+        Item::NeedsReview => analysis.map(|analysis| analysis.needs_review.into()),
+    })
+}
+
+/// The last word is the last name. A single word is a first name and leaves the last name blank, which Creator takes
+/// unless somebody made that part of the field mandatory; then such tickets are parked with `3002 Name`.
+fn name(full: &str, length: Option<usize>) -> Value {
+    let full = full.trim();
+    let (first, last) = full.rsplit_once(char::is_whitespace).unwrap_or((full, ""));
+    let first = first.split_whitespace().collect::<Vec<_>>().join(" ");
+    let part = |text: &str| length.map_or(text, |length| cut(text, length)).to_owned();
+    json!({"first_name": part(&first), "last_name": part(last)})
+}
+
+/// Never cut: half an address is a wrong one.
+fn email(address: &str, length: Option<usize>) -> Result<&str, String> {
+    match length {
+        Some(length) if address.chars().count() > length => {
+            Err("the e-mail address is longer than the form takes".to_owned())
+        }
+        _ => Ok(address),
     }
 }
 
-impl Name {
-    /// The last word is the last name. A single word is a first name and leaves the last name blank, which Creator takes
-    /// unless somebody made that part of the field mandatory; then such tickets are parked with `3002 Name`.
-    fn split(full: &str) -> Self {
-        let full = full.trim();
-        let (first, last) = full.rsplit_once(char::is_whitespace).unwrap_or((full, ""));
-        let words: Vec<_> = first.split_whitespace().collect();
-        Self {
-            first_name: cut(&words.join(" "), NAME_PART).to_owned(),
-            last_name: cut(last, NAME_PART).to_owned(),
-        }
-    }
-}
-
-impl Analyzed {
-    fn new(analysis: Analysis) -> Self {
-        let entities = analysis.entities.into_iter().map(|entity| entity.text);
-        Self {
-            category: analysis.category.label,
-            priority: analysis.priority.label,
-            summary: cut(&analysis.summary, LINE).to_owned(),
-            entities: json_list(entities),
-            sentiment: analysis.sentiment.label,
-        }
-    }
+/// The longest beginning of at most `max` bytes that ends with a whole character.
+fn text(text: &str, max: Option<usize>) -> &str {
+    max.map_or(text, |max| &text[..text.floor_char_boundary(max)])
 }
 
 /// A JSON list in a string, of as many texts as fit.
-fn json_list(texts: impl Iterator<Item = String>) -> String {
+fn json_list(entities: &[Entity], max: Option<usize>) -> String {
     let mut bytes = "[]".len();
-    let fitting = texts.map(serde_json::Value::from).take_while(|text| {
+    let fitting = entities.iter().map(|entity| Value::from(entity.text.as_str())).take_while(|text| {
         bytes += text.to_string().len() + ",".len();
-        bytes <= TEXT
+        max.is_none_or(|max| bytes <= max)
     });
-    fitting.collect::<serde_json::Value>().to_string()
+    fitting.collect::<Value>().to_string()
 }
 
 /// The first `max` characters.
@@ -159,15 +90,12 @@ fn cut(text: &str, max: usize) -> &str {
     text.char_indices().nth(max).map_or(text, |(end, _)| &text[..end])
 }
 
-/// The longest beginning of at most `max` bytes that ends with a whole character.
-fn cut_bytes(text: &str, max: usize) -> &str {
-    &text[..text.floor_char_boundary(max)]
-}
-
 #[cfg(test)]
 mod tests {
-    use schemas::analysis::{Choice, Emotion, Emotions, Entity, ModelRef, Mood, Route};
-    use serde_json::{Value, json};
+    use schemas::{
+        Analysis, Position, TicketId,
+        analysis::{Choice, Emotion, Emotions, ModelRef, Mood, Priority, Route, Sentiment},
+    };
 
     use super::*;
 
@@ -216,12 +144,14 @@ mod tests {
             request_type: "Network".into(),
             description: "Cannot connect to VPN".into(),
             analysis,
+            status: "open",
+            assignee: Some("desk-2".into()),
             position: Position(42),
         }
     }
 
-    fn record(facts: Facts) -> Value {
-        serde_json::to_value(Record::new(facts, "b_1")).unwrap()
+    fn record(facts: &Facts) -> Value {
+        Value::Object(super::record(&Mapping::default(), facts, Some("b_1")).unwrap())
     }
 
     #[test]
@@ -232,24 +162,32 @@ mod tests {
             "Name": {"first_name": "John", "last_name": "Doe"}, "Email": "john@example.com",
             "Request_Type": "Network", "Description": "Cannot connect to VPN",
             "Category": "Network", "Priority": "High", "Summary": "VPN connection issue",
-            "Entities": r#"["VPN","a \"b\""]"#, "Sentiment": "negative", "Status": "open", "Event_Position": "42",
+            "Entities": r#"["VPN","a \"b\""]"#, "Sentiment": "negative", "Status": "open", "Assignee": "desk-2", "Event_Position": "42",
         });
-        assert_eq!(record(facts("John Doe", Some(analysis))), expected);
+        assert_eq!(record(&facts("John Doe", Some(analysis))), expected);
     }
 
     #[test]
-    fn every_field_has_a_link_name_in_the_list() {
-        let record = record(facts("John Doe", Some(analysis("s", vec![]))));
-        let mut names: Vec<_> = record.as_object().unwrap().keys().map(String::as_str).collect();
-        let mut fields = FIELDS.to_vec();
-        names.sort_unstable();
-        fields.sort_unstable();
-        assert_eq!(names, fields);
+    fn an_update_leaves_out_what_never_changes() {
+        let facts = facts("John Doe", Some(analysis("s", vec![])));
+        let update = super::record(&Mapping::default(), &facts, None).unwrap();
+        assert!(update.get("Ticket_ID").is_none() && update.get("Delivery_Batch").is_none());
+        assert_eq!((&update["Status"], &update["Event_Position"]), (&json!("open"), &json!("42")));
+    }
+
+    #[test]
+    fn an_address_is_never_cut() {
+        let mapping = serde_json::to_value(Mapping::default()).unwrap();
+        let mut mapping = mapping;
+        mapping["email"]["length"] = 10.into();
+        let mapping: Mapping = serde_json::from_value(mapping).unwrap();
+        let refused = super::record(&mapping, &facts("John Doe", None), Some("b_1")).unwrap_err();
+        assert_eq!(refused, "the e-mail address is longer than the form takes");
     }
 
     #[test]
     fn without_an_analysis_its_fields_are_left_out() {
-        let record = record(facts("John Doe", None));
+        let record = record(&facts("John Doe", None));
         assert!(record.get("Category").is_none() && record.get("Entities").is_none());
         assert_eq!(record["Description"], "Cannot connect to VPN");
     }
@@ -262,23 +200,22 @@ mod tests {
             ("Sukarno", "Sukarno", ""),
             ("李 小龙", "李", "小龙"),
         ] {
-            let name = Name::split(full);
-            assert_eq!((name.first_name.as_str(), name.last_name.as_str()), (first, last), "{full}");
+            assert_eq!(name(full, None), json!({"first_name": first, "last_name": last}), "{full}");
         }
     }
 
     #[test]
     fn what_is_too_long_is_cut_between_characters() {
         let long = analysis(&"ü".repeat(300), (0..30_000).map(|_| entity("ü\"")).collect());
-        let record = record(Facts {
-            description: "ü".repeat(TEXT),
+        let record = record(&Facts {
+            description: "ü".repeat(64 * 1024),
             ..facts(&format!("{} {}", "a".repeat(300), "ß".repeat(300)), Some(long))
         });
         let chars = |value: &Value| value.as_str().unwrap().chars().count();
         assert_eq!((chars(&record["Name"]["first_name"]), chars(&record["Name"]["last_name"])), (225, 225));
-        assert_eq!((chars(&record["Summary"]), chars(&record["Description"])), (255, TEXT / 2));
+        assert_eq!((chars(&record["Summary"]), chars(&record["Description"])), (255, 32 * 1024));
         let entities = record["Entities"].as_str().unwrap();
-        assert!(entities.len() <= TEXT);
+        assert!(entities.len() <= 64 * 1024);
         assert!(serde_json::from_str::<Vec<String>>(entities).unwrap().len() > 1000);
     }
 }

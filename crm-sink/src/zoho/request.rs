@@ -4,28 +4,33 @@ use schemas::TicketId;
 use serde::Serialize;
 use serde_json::value::RawValue;
 
-use super::record::{DELIVERY_BATCH, TICKET_ID};
+use super::mapping::{Item, Mapping};
 
 /// Records of one request; Creator refuses more with 3950.
 pub const MAX_RECORDS: usize = 200;
-/// Bytes of records in one request: far below any gateway's limit, so that long texts cannot make a batch fail.
-pub const MAX_BYTES: usize = 1_000_000;
-/// Tickets in one criteria: keeps the address below 2 KB, the shortest limit that is in use anywhere.
-pub const MAX_CRITERIA: usize = 20;
 
 /// The columns a look-up asks for.
-pub const COLUMNS: &str = "ID,Ticket_ID,Delivery_Batch";
+#[must_use]
+pub fn columns(mapping: &Mapping) -> String {
+    format!("ID,{},{}", mapping.needed(Item::TicketId), mapping.needed(Item::DeliveryBatch))
+}
 
 /// The body of Add Records. Always a list, so that the answer comes item by item.
 #[derive(Serialize)]
 pub struct AddRecords<'a> {
-    data: &'a [Box<RawValue>],
-    result: Echo,
+    data: Vec<&'a RawValue>,
+    result: Echo<'a>,
+}
+
+/// The body of an update of one record.
+#[derive(Serialize)]
+pub struct UpdateRecord<'a> {
+    data: &'a RawValue,
 }
 
 #[derive(Serialize)]
-struct Echo {
-    fields: [&'static str; 1],
+struct Echo<'a> {
+    fields: [&'a str; 1],
     message: bool,
     tasks: bool,
 }
@@ -33,22 +38,38 @@ struct Echo {
 impl<'a> AddRecords<'a> {
     /// Adds these records and asks for each one's ticket beside its ID.
     #[must_use]
-    pub const fn new(data: &'a [Box<RawValue>]) -> Self {
-        Self { data, result: Echo { fields: [TICKET_ID], message: false, tasks: false } }
+    pub fn new(mapping: &'a Mapping, data: Vec<&'a RawValue>) -> Self {
+        let fields = [mapping.needed(Item::TicketId)];
+        Self { data, result: Echo { fields, message: false, tasks: false } }
+    }
+}
+
+impl<'a> UpdateRecord<'a> {
+    /// Makes a record say this.
+    #[must_use]
+    pub const fn new(data: &'a RawValue) -> Self {
+        Self { data }
     }
 }
 
 /// Every record of a batch.
 #[must_use]
-pub fn of_batch(batch: &str) -> String {
-    format!("({})", equals(DELIVERY_BATCH, batch))
+pub fn of_batch(mapping: &Mapping, batch: &str) -> String {
+    format!("({})", equals(mapping.needed(Item::DeliveryBatch), batch))
 }
 
 /// Every record of these tickets.
 #[must_use]
-pub fn of_tickets(tickets: &[TicketId]) -> String {
-    let parts: Vec<_> = tickets.iter().map(|ticket| equals(TICKET_ID, &ticket.to_string())).collect();
+pub fn of_tickets(mapping: &Mapping, tickets: &[TicketId]) -> String {
+    let field = mapping.needed(Item::TicketId);
+    let parts: Vec<_> = tickets.iter().map(|ticket| equals(field, &ticket.to_string())).collect();
     format!("({})", parts.join(" || "))
+}
+
+/// Every record added on that day or later, as the application words dates: `21-Nov-2026`.
+#[must_use]
+pub fn since(day: &str) -> String {
+    format!("(Added_Time >= '{day}')")
 }
 
 fn equals(field: &str, value: &str) -> String {
@@ -62,12 +83,18 @@ mod tests {
 
     #[test]
     fn a_value_cannot_break_out_of_its_quotes() {
-        assert_eq!(of_batch(r#"x" || "a\" == "#), r#"(Delivery_Batch == "x\" || \"a\\\" == ")"#);
+        assert_eq!(
+            of_batch(&Mapping::default(), r#"x" || "a\" == "#),
+            r#"(Delivery_Batch == "x\" || \"a\\\" == ")"#
+        );
     }
 
     #[test]
     fn twenty_tickets_fit_into_one_address() {
-        let criteria = of_tickets(&vec![TicketId::new(ulid::Ulid::max()); MAX_CRITERIA]);
+        let criteria = of_tickets(
+            &Mapping::default(),
+            &vec![TicketId::new(ulid::Ulid::max()); crate::queue::MAX_SOUGHT],
+        );
         let url = reqwest::Url::parse_with_params("https://www.zohoapis.com.au/", [("criteria", criteria)]);
         assert!(url.unwrap().as_str().len() < 1800);
     }

@@ -52,6 +52,10 @@ pub struct ZohoSettings {
     /// File with the refresh token, readable by this service only.
     #[arg(long = "zoho-refresh-token-file", env = "ZOHO_REFRESH_TOKEN_FILE")]
     pub refresh_token_file: Option<PathBuf>,
+    /// File with the key that encrypts the access token in the database, 64 hexadecimal digits; without it the hub's master
+    /// key does.
+    #[arg(long = "zoho-token-key-file", env = "ZOHO_TOKEN_KEY_FILE")]
+    pub token_key_file: Option<PathBuf>,
     /// Owner of the application, as in its URLs.
     #[arg(long = "zoho-owner", env = "ZOHO_OWNER", default_value = "smart-service-hub")]
     pub owner: String,
@@ -64,6 +68,62 @@ pub struct ZohoSettings {
     /// Link name of a report over the form that shows `Ticket_ID` and `Delivery_Batch`.
     #[arg(long = "zoho-report", env = "ZOHO_REPORT", default_value = "All_Tickets")]
     pub report: String,
+    /// Which of our items goes into which field: a JSON file like `examples/zoho-mapping.json`, which holds the defaults.
+    #[arg(long = "zoho-mapping-file", env = "ZOHO_MAPPING_FILE")]
+    pub mapping_file: Option<PathBuf>,
+    /// Shape of the addresses; by default that of the host.
+    #[arg(long = "zoho-path-style", env = "ZOHO_PATH_STYLE", value_enum, default_value_t)]
+    pub path_style: PathStyle,
+    /// Environment of the application; only for applications that were moved to environments.
+    #[arg(long = "zoho-environment", env = "ZOHO_ENVIRONMENT", value_enum)]
+    pub environment: Option<Environment>,
+    /// Developer API calls a day: 250 on the Free and Standard plans, 500 on Professional, 1000 per user on Enterprise.
+    #[arg(long = "zoho-daily-calls", env = "ZOHO_DAILY_CALLS", default_value_t = 1000, value_parser = clap::value_parser!(i64).range(1..))]
+    pub daily_calls: i64,
+    /// Of those, how many urgent tickets may buy to leave before their batch is full.
+    #[arg(long = "zoho-early-flushes", env = "ZOHO_EARLY_FLUSHES", default_value_t = 20, value_parser = clap::value_parser!(i64).range(0..))]
+    pub early_flushes: i64,
+    /// Time zone of the account's super-admin, whose midnight gives the day's calls anew: `Asia/Kolkata`.
+    #[arg(long = "zoho-time-zone", env = "ZOHO_TIME_ZONE", default_value = "UTC")]
+    pub time_zone: String,
+    /// Hour of that time zone after which CRM and log are compared every night.
+    #[arg(long = "zoho-reconcile-hour", env = "ZOHO_RECONCILE_HOUR", default_value_t = 3, value_parser = clap::value_parser!(i32).range(0..24))]
+    pub reconcile_hour: i32,
+    /// Days of records that the nightly comparison reaches back.
+    #[arg(long = "zoho-reconcile-days", env = "ZOHO_RECONCILE_DAYS", default_value_t = 7, value_parser = clap::value_parser!(i32).range(1..))]
+    pub reconcile_days: i32,
+}
+
+/// Shape of the addresses of Creator.
+#[derive(clap::ValueEnum, Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum PathStyle {
+    /// `creator.zoho.…` has the older shape, everything else the gateway's.
+    #[default]
+    Auto,
+    /// `/creator/v2.1/data/{owner}/{app}/form/{form}`
+    Gateway,
+    /// `/api/v2.1/{owner}/{app}/form/{form}`
+    Creator,
+}
+
+/// Environment of an application.
+#[derive(clap::ValueEnum, Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Environment {
+    /// Where it is built.
+    Development,
+    /// Where it is tried.
+    Stage,
+}
+
+impl Environment {
+    /// As the header says it.
+    #[must_use]
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::Development => "development",
+            Self::Stage => "stage",
+        }
+    }
 }
 
 /// A setting that cannot work. Says which, never what a secret is.
@@ -108,6 +168,13 @@ pub struct Credentials {
     pub(crate) refresh_token: SecretString,
 }
 
+/// An OAuth client, whoever it acts for.
+#[derive(Clone, Debug)]
+pub struct OauthClient {
+    pub(crate) id: String,
+    pub(crate) secret: SecretString,
+}
+
 /// The checked addresses.
 #[derive(Clone, Debug)]
 pub struct Endpoints {
@@ -115,6 +182,7 @@ pub struct Endpoints {
     pub(crate) token: Url,
     pub(crate) form: Url,
     pub(crate) report: Url,
+    pub(crate) fields: Url,
 }
 
 impl ZohoSettings {
@@ -130,15 +198,25 @@ impl ZohoSettings {
         if accounts != gateway {
             return Err(SettingsError::TwoDataCentres { accounts: accounts.name, gateway: gateway.name });
         }
-        let data = |kind, name| {
-            let segments = ["creator", "v2.1", "data", &self.owner, &self.app, kind, name];
-            with_path(&self.creator_url, &segments)
+        let (owner, app) = (self.owner.as_str(), self.app.as_str());
+        let (data, meta): (&[&str], &[&str]) = match self.path_style {
+            PathStyle::Creator => (&["api", "v2.1"], &["api", "v2.1"]),
+            PathStyle::Auto if DataCentre::is_older_base(&self.creator_url) => {
+                (&["api", "v2.1"], &["api", "v2.1"])
+            }
+            PathStyle::Auto | PathStyle::Gateway => {
+                (&["creator", "v2.1", "data"], &["creator", "v2.1", "meta"])
+            }
+        };
+        let path = |base: &[&str], rest: &[&str]| {
+            with_path(&self.creator_url, &[base, &[owner, app], rest].concat())
         };
         Ok(Endpoints {
             data_centre: gateway,
             token: with_path(&self.accounts_url, &["oauth", "v2", "token"]),
-            form: data("form", &self.form),
-            report: data("report", &self.report),
+            form: path(data, &["form", &self.form]),
+            report: path(data, &["report", &self.report]),
+            fields: path(meta, &["form", &self.form, "fields"]),
         })
     }
 
@@ -147,16 +225,24 @@ impl ZohoSettings {
     /// # Errors
     /// [`SettingsError`] when one of them is nowhere.
     pub fn credentials(&self) -> Result<Credentials, SettingsError> {
-        let [client_id, client_secret, refresh_token] = MOCK;
+        let OauthClient { id, secret } = self.oauth_client()?;
+        let refresh =
+            value_or_file(self.refresh_token.as_ref(), self.refresh_token_file.as_deref(), REFRESH_TOKEN)?;
+        let refresh_token = self.or_mock(refresh, MOCK[2], REFRESH_TOKEN)?;
+        Ok(Credentials { client_id: id, client_secret: secret, refresh_token })
+    }
+
+    /// The OAuth client alone, before there is a refresh token.
+    ///
+    /// # Errors
+    /// [`SettingsError`] when id or secret is nowhere.
+    pub fn oauth_client(&self) -> Result<OauthClient, SettingsError> {
         let id = self.client_id.as_deref().map(SecretString::from);
         let secret =
             value_or_file(self.client_secret.as_ref(), self.client_secret_file.as_deref(), CLIENT_SECRET)?;
-        let refresh =
-            value_or_file(self.refresh_token.as_ref(), self.refresh_token_file.as_deref(), REFRESH_TOKEN)?;
-        Ok(Credentials {
-            client_id: self.or_mock(id, client_id, CLIENT_ID)?.expose_secret().to_owned(),
-            client_secret: self.or_mock(secret, client_secret, CLIENT_SECRET)?,
-            refresh_token: self.or_mock(refresh, refresh_token, REFRESH_TOKEN)?,
+        Ok(OauthClient {
+            id: self.or_mock(id, MOCK[0], CLIENT_ID)?.expose_secret().to_owned(),
+            secret: self.or_mock(secret, MOCK[1], CLIENT_SECRET)?,
         })
     }
 
@@ -219,6 +305,20 @@ mod tests {
             "http://127.0.0.1:5002/creator/v2.1/data/smart-service-hub/helpdesk/form/Tickets"
         );
         assert!(settings(&[]).credentials().is_ok());
+    }
+
+    #[test]
+    fn the_older_base_has_the_older_paths() {
+        let older =
+            ["--zoho-accounts-url=https://accounts.zoho.in", "--zoho-creator-url=https://creator.zoho.in"];
+        let endpoints = settings(&older).endpoints().unwrap();
+        let base = "https://creator.zoho.in/api/v2.1/smart-service-hub/helpdesk";
+        assert_eq!(endpoints.form.as_str(), format!("{base}/form/Tickets"));
+        assert_eq!(endpoints.report.as_str(), format!("{base}/report/All_Tickets"));
+        let asked = settings(&["--zoho-path-style=creator"]).endpoints().unwrap();
+        assert_eq!(asked.fields.path(), "/api/v2.1/smart-service-hub/helpdesk/form/Tickets/fields");
+        let plain = settings(&[]).endpoints().unwrap();
+        assert_eq!(plain.fields.path(), "/creator/v2.1/meta/smart-service-hub/helpdesk/form/Tickets/fields");
     }
 
     #[test]

@@ -32,7 +32,7 @@ async fn a_record_says_what_the_ticket_says() {
         ("Request_Type", "Network"),
         ("Description", "The VPN drops every ten minutes."),
         ("Category", "Network"),
-        ("Priority", "High"),
+        ("Priority", "Medium"),
         ("Summary", "VPN drops"),
         ("Entities", r#"["VPN"]"#),
         ("Sentiment", "negative"),
@@ -122,12 +122,13 @@ async fn the_intake_takes_in_every_analyzed_ticket_once_and_no_other() {
     desk.writer.submitted().await;
     let failed = desk.writer.failed().await;
     let stage = Stage {
-        name: crm_sink::intake::STAGE,
+        name: crm_sink::intake::stage("zoho"),
         store: desk.writer.store.clone(),
         nats_url: "nats://127.0.0.1:1".into(),
     };
     let (progress, stop) = (Progress::new(stage.name), CancellationToken::new());
-    let running = tokio::spawn(projection::run(stage, Intake, progress.clone(), stop.clone()));
+    let running =
+        tokio::spawn(projection::run(stage, Intake { sink: "zoho" }, progress.clone(), stop.clone()));
     progress.reached(Position(5)).await;
     stop.cancel();
     running.await.unwrap().unwrap();

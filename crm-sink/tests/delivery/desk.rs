@@ -5,21 +5,29 @@ use std::{sync::Arc, time::Duration};
 use chrono::{DateTime, SubsecRound as _, TimeDelta, Utc};
 use clap::Parser as _;
 use crm_sink::{
+    destination::{Destination, Purpose},
     intake::Intake,
     lane::{Lane, Pace, Tick},
+    queue::Queue,
     status::Status,
-    zoho::{Client, ZohoSettings},
+    zoho::{self, Client, Vault, ZohoSettings},
 };
 use event_store::{EventStore, PersonalKeys, cipher::SecretKey, database};
 use local_stack::testing::TestDatabase;
 use schemas::{Position, TicketId};
+use secrecy::ExposeSecret as _;
 use subscription::Projection as _;
 use zoho_mock::{CallKind, Clock as _, ManualClock, Mock, Settings};
 
 use crate::{proxy::Proxy, tickets::Writer};
 
-pub(crate) const PACE: Pace =
-    Pace { linger: Duration::from_secs(1), request_timeout: Duration::from_secs(30), grace: Duration::ZERO };
+pub(crate) const PACE: Pace = Pace {
+    linger: Duration::from_secs(1),
+    longest_linger: Duration::from_secs(1),
+    request_timeout: Duration::from_secs(30),
+    grace: Duration::ZERO,
+};
+pub(crate) const KEY: [u8; 32] = [9; 32];
 
 pub(crate) struct Desk {
     pub(crate) writer: Writer,
@@ -28,7 +36,9 @@ pub(crate) struct Desk {
     pub(crate) clock: Arc<ManualClock>,
     pub(crate) client: Arc<Client>,
     pub(crate) status: Status,
-    pub(crate) lane: Lane,
+    pub(crate) lane: Lane<Client>,
+    pub(crate) zoho: ZohoSettings,
+    pub(crate) pace: Pace,
 }
 
 #[derive(clap::Parser)]
@@ -54,11 +64,53 @@ impl Desk {
         let accounts = format!("--zoho-accounts-url={}", proxy.url());
         let creator = format!("--zoho-creator-url={}", proxy.url());
         let zoho = Flags::parse_from([&["test", &accounts, &creator], flags].concat()).zoho;
-        let client = Arc::new(Client::new(&zoho, pace.request_timeout).unwrap());
+        let vault = Vault { pool: store.pool().clone(), key: SecretKey::from_bytes(KEY) };
+        let client = Arc::new(Client::new(&zoho, pace.request_timeout, vault).unwrap());
         let status = Status::default();
         // Keys of its own: what the writer has in memory must not help the sink.
         let lane = Lane::new(store.clone(), self::keys(&store).await, client.clone(), pace, status.clone());
-        Self { writer: Writer { store, keys }, mock, proxy, clock, client, status, lane }
+        let mut desk =
+            Self { writer: Writer { store, keys }, mock, proxy, clock, client, status, lane, zoho, pace };
+        desk.lane.recover().await.unwrap();
+        desk
+    }
+
+    /// Another process takes over: nothing of this one's memory is left.
+    pub(crate) async fn restart(&mut self) {
+        let store = &self.writer.store;
+        let vault = Vault { pool: store.pool().clone(), key: SecretKey::from_bytes(KEY) };
+        self.client = Arc::new(Client::new(&self.zoho, self.pace.request_timeout, vault).unwrap());
+        self.status = Status::default();
+        let keys = keys(store).await;
+        self.lane = Lane::new(store.clone(), keys, self.client.clone(), self.pace, self.status.clone());
+        self.lane.recover().await.unwrap();
+    }
+
+    pub(crate) fn queue(&self) -> Queue {
+        Queue::new(self.writer.store.pool().clone(), zoho::SYSTEM)
+    }
+
+    pub(crate) fn pool(&self) -> &sqlx::PgPool {
+        self.writer.store.pool()
+    }
+
+    pub(crate) async fn permit(&self) -> <Client as Destination>::Permit {
+        // Some calls' worth of the minute's bucket.
+        self.clock.advance(TimeDelta::seconds(10));
+        self.client.permit(Purpose::People, self.now()).await.unwrap()
+    }
+
+    /// What a person with the form open may do.
+    pub(crate) async fn delete_record(&self, record_id: &str) {
+        let token = self.client.tokens().get(self.now()).await.unwrap();
+        let url = format!(
+            "{}/creator/v2.1/data/smart-service-hub/helpdesk/report/All_Tickets/{record_id}",
+            self.mock.url()
+        );
+        let request = reqwest::Client::new().delete(url).header("accept", "application/json");
+        let token = format!("Zoho-oauthtoken {}", token.expose_secret());
+        let answer = request.header("authorization", token).send().await.unwrap();
+        assert_eq!(answer.status(), 200);
     }
 
     /// Analyzed tickets, taken in.
@@ -79,7 +131,7 @@ impl Desk {
     pub(crate) async fn take_in(&self) {
         let events = self.writer.store.read_all(Position::START, 10_000).await.unwrap();
         let mut connection = self.writer.store.pool().acquire().await.unwrap();
-        Intake.apply(&mut connection, &events).await.unwrap();
+        Intake { sink: zoho::SYSTEM }.apply(&mut connection, &events).await.unwrap();
     }
 
     pub(crate) async fn tick(&mut self) -> Tick {
@@ -118,13 +170,13 @@ impl Desk {
     }
 }
 
-async fn store() -> EventStore {
+pub(crate) async fn store() -> EventStore {
     let database = TestDatabase::create().await.unwrap();
     let pool = database::pool(database.url(), "test", 10).unwrap();
     database::MIGRATOR.run(&pool).await.unwrap();
     EventStore::open(pool).await.unwrap()
 }
 
-async fn keys(store: &EventStore) -> PersonalKeys {
-    PersonalKeys::open(store.pool().clone(), SecretKey::from_bytes([9; 32])).await.unwrap()
+pub(crate) async fn keys(store: &EventStore) -> PersonalKeys {
+    PersonalKeys::open(store.pool().clone(), SecretKey::from_bytes(KEY)).await.unwrap()
 }

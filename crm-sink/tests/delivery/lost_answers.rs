@@ -3,6 +3,7 @@
 use std::time::Duration;
 
 use crm_sink::lane::{Pace, Tick};
+use schemas::TicketEvent;
 use zoho_mock::{CallKind, EmptyAnswer, ErrorShape, Quirks, Settings};
 
 use crate::{
@@ -134,7 +135,10 @@ async fn a_ticket_that_never_gets_through_is_parked_after_a_day_and_said_so() {
     let row = desk.row(ticket).await;
     assert_eq!((row.state.as_str(), row.attempts), ("parked", 8));
     assert_eq!(row.reason.as_deref(), Some("no record after the last attempt"));
-    assert_eq!(desk.crm_events(ticket).await.len(), 1);
+    let events = desk.crm_events(ticket).await;
+    let attempts = events.iter().filter(|event| matches!(event, TicketEvent::CrmDeliveryAttempted(_)));
+    assert_eq!(attempts.count(), 7, "each attempt but the last is in the ticket's journey");
+    assert!(matches!(events.last(), Some(TicketEvent::CrmDeliveryParked(_))) && events.len() == 8);
     assert!(desk.now() - start > chrono::TimeDelta::hours(20), "gave up too early");
     assert!(desk.mock.records().is_empty());
 }

@@ -44,6 +44,7 @@ struct Shared {
     upstream: String,
     faults: Mutex<VecDeque<(&'static str, Fault)>>,
     late: Mutex<Vec<Vec<u8>>>,
+    poison: Mutex<Option<(String, u16, &'static str)>>,
 }
 
 impl Drop for Proxy {
@@ -56,7 +57,12 @@ impl Proxy {
     pub(crate) async fn start(upstream: &str) -> Self {
         let address = ports::loopback(ports::free().unwrap());
         let upstream = upstream.strip_prefix("http://").unwrap().to_owned();
-        let shared = Arc::new(Shared { upstream, faults: Mutex::default(), late: Mutex::default() });
+        let shared = Arc::new(Shared {
+            upstream,
+            faults: Mutex::default(),
+            late: Mutex::default(),
+            poison: Mutex::default(),
+        });
         let task = shared.clone().listen(address).await;
         Self { address, shared, task }
     }
@@ -88,6 +94,16 @@ impl Proxy {
     /// Spoils the next unspoiled Get Records.
     pub(crate) fn spoil_find(&self, fault: Fault) {
         self.shared.faults.lock().unwrap().push_back(("GET /creator", fault));
+    }
+
+    /// Spoils the next unspoiled update.
+    pub(crate) fn spoil_update(&self, fault: Fault) {
+        self.shared.faults.lock().unwrap().push_back(("PATCH /creator", fault));
+    }
+
+    /// From now on answers this to whatever contains that text.
+    pub(crate) fn poison(&self, text: &str, status: u16, body: &'static str) {
+        *self.shared.poison.lock().unwrap() = Some((text.to_owned(), status, body));
     }
 
     /// Delivers what was held back.
@@ -142,6 +158,11 @@ impl Shared {
     }
 
     fn fault_of(&self, request: &[u8]) -> Fault {
+        if let Some((text, status, body)) = self.poison.lock().unwrap().as_ref()
+            && request.windows(text.len()).any(|window| window == text.as_bytes())
+        {
+            return Fault::Answer(*status, body);
+        }
         let mut faults = self.faults.lock().unwrap();
         let place = faults.iter().position(|(start, _)| request.starts_with(start.as_bytes()));
         place.and_then(|place| faults.remove(place)).map_or(Fault::None, |(_, fault)| fault)

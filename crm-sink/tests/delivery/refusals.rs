@@ -1,5 +1,6 @@
 //! What the CRM, or we ourselves, will not have.
 
+use crm_sink::destination::{Destination as _, Parcel};
 use schemas::TicketEvent;
 use zoho_mock::{CallKind, Limits, Names, Settings};
 
@@ -41,8 +42,9 @@ async fn a_record_that_the_crm_holds_already_counts() {
     let mut desk = Desk::new().await;
     let ticket = desk.ticket().await;
     let record = serde_json::json!({"Ticket_ID": ticket.to_string()});
-    let permit = desk.client.permit(desk.now()).await.unwrap();
-    desk.client.add(permit, &[serde_json::value::to_raw_value(&record).unwrap()]).await;
+    let record = serde_json::value::to_raw_value(&record).unwrap();
+    let parcel = Parcel { ticket, key: String::new(), record };
+    desk.client.create(desk.permit().await, &[parcel]).await;
     desk.settle().await;
     desk.assert_one_record_each(&[ticket]).await;
     assert_eq!(desk.fate(ticket).await, ("delivered".into(), Some("duplicate".into()), 1));
@@ -103,7 +105,7 @@ async fn a_wrong_name_stops_the_lane_until_a_person_acts() {
     let ticket = desk.ticket().await;
     desk.tick().await;
     desk.tick().await;
-    assert_eq!(desk.status.problem(), Some("configuration"));
+    assert_eq!(desk.status.problem(), Some("config"));
     assert_eq!(desk.fate(ticket).await, ("pending".into(), None, 0));
     assert_eq!(desk.calls(CallKind::Add), 1);
 }

@@ -1,6 +1,6 @@
 //! What the work list and the log say about a ticket.
 
-use schemas::{TicketEvent, TicketId, Version};
+use schemas::{TicketEvent, TicketId, Version, event::CrmRecordCreated};
 
 use crate::desk::Desk;
 
@@ -38,6 +38,21 @@ impl Desk {
         events.map(|event| event.event().unwrap()).collect()
     }
 
+    pub(crate) async fn created_events(&self, ticket: TicketId) -> Vec<CrmRecordCreated> {
+        let created = |event| match event {
+            TicketEvent::CrmRecordCreated(created) => Some(created),
+            _ => None,
+        };
+        self.crm_events(ticket).await.into_iter().filter_map(created).collect()
+    }
+
+    /// What the CRM's one record of a ticket says.
+    pub(crate) fn text_of(&self, ticket: TicketId, field: &str) -> Option<String> {
+        let records = self.mock.records();
+        let record = records.iter().find(|record| record.text("Ticket_ID") == Some(&ticket.to_string()));
+        record.unwrap().text(field).map(str::to_owned)
+    }
+
     /// Exactly one record each, in the CRM, on the work list and in the log, all the same; and no limit broken.
     pub(crate) async fn assert_one_record_each(&self, tickets: &[TicketId]) {
         let records = self.mock.records();
@@ -51,8 +66,8 @@ impl Desk {
             assert_eq!(ids.len(), 1, "{ticket} has the records {ids:?}");
             let row = self.row(*ticket).await;
             assert_eq!((row.state.as_str(), row.record_id.as_ref()), ("delivered", ids.first()), "{ticket}");
-            match self.crm_events(*ticket).await.as_slice() {
-                [TicketEvent::CrmRecordCreated(event)] => assert_eq!(event.record_id, ids[0]),
+            match self.created_events(*ticket).await.as_slice() {
+                [event] => assert_eq!(event.record_id, ids[0]),
                 events => panic!("{ticket} has the events {events:?}"),
             }
         }

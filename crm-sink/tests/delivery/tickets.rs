@@ -8,7 +8,8 @@ use schemas::{
         Sentiment,
     },
     envelope::Metadata,
-    event::{AnalysisFailed, Requester, TicketSubmitted},
+    event::{AnalysisCorrected, AnalysisFailed, Requester, TicketAssigned, TicketClosed, TicketSubmitted},
+    work::{Decided, Decision},
 };
 use serde::Serialize;
 use ulid::Ulid;
@@ -22,12 +23,17 @@ pub(crate) struct Writer {
 impl Writer {
     /// A ticket that was submitted and analyzed.
     pub(crate) async fn analyzed(&self, category: &str) -> TicketId {
+        self.prioritised(category, Priority::Medium).await
+    }
+
+    pub(crate) async fn prioritised(&self, category: &str, priority: Priority) -> TicketId {
         let (ticket, requester) = self.submitted().await;
         let id = EventId::new(Uuid::now_v7());
         let entity =
             Entity { text: "VPN".into(), label: "PRODUCT".into(), start: 0, end: 3, confidence: 0.9 };
         let analysis = analysis(
             category,
+            priority,
             self.seal(&requester, id, "entities", vec![entity]).await,
             self.seal(&requester, id, "summary", "VPN drops".to_owned()).await,
         );
@@ -62,6 +68,33 @@ impl Writer {
         (ticket, requester)
     }
 
+    /// Somebody does something.
+    pub(crate) async fn happens(&self, ticket: TicketId, event: TicketEvent) {
+        self.append(ticket, EventId::new(Uuid::now_v7()), event).await;
+    }
+
+    pub(crate) async fn corrected(&self, ticket: TicketId, field: Decision, to: &str) {
+        let (requester, id) = (self.keys.requester_id("ada@example.com"), EventId::new(Uuid::now_v7()));
+        let correction = AnalysisCorrected {
+            field,
+            from: Decided::Label("Network".into()),
+            to: Decided::Label(to.into()),
+            reason: self.seal(&requester, id, "reason", "I know better".to_owned()).await,
+            by: "desk".into(),
+            analysis_id: id,
+        };
+        self.append(ticket, id, TicketEvent::AnalysisCorrected(correction)).await;
+    }
+
+    pub(crate) async fn assigned(&self, ticket: TicketId, to: &str) {
+        let event = TicketAssigned { assignee: to.to_owned() };
+        self.happens(ticket, TicketEvent::Assigned(event)).await;
+    }
+
+    pub(crate) async fn closed(&self, ticket: TicketId) {
+        self.happens(ticket, TicketEvent::Closed(TicketClosed {})).await;
+    }
+
     async fn seal<T: Serialize>(&self, who: &RequesterId, id: EventId, field: &str, value: T) -> Sealed<T> {
         self.keys.seal(who, id, field, &value).await.unwrap()
     }
@@ -83,10 +116,15 @@ fn choice<L>(label: L) -> Choice<L> {
     Choice { label, confidence: 0.9, alternatives: vec![], reasons: vec![] }
 }
 
-fn analysis(category: &str, entities: Sealed<Vec<Entity>>, summary: Sealed<String>) -> SealedAnalysis {
+fn analysis(
+    category: &str,
+    priority: Priority,
+    entities: Sealed<Vec<Entity>>,
+    summary: Sealed<String>,
+) -> SealedAnalysis {
     AnalysisOf {
         category: choice(category.to_owned()),
-        priority: choice(Priority::High),
+        priority: choice(priority),
         kind: choice("technical".into()),
         sentiment: Mood {
             label: Sentiment::Negative,

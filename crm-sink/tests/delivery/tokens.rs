@@ -2,6 +2,7 @@
 
 use chrono::TimeDelta;
 use crm_sink::lane::Tick;
+use secrecy::ExposeSecret as _;
 use zoho_mock::{CallKind, Settings};
 
 use crate::{
@@ -69,4 +70,57 @@ async fn refused_credentials_are_tried_once_and_said_so() {
     assert_eq!((desk.calls(CallKind::Token), desk.calls(CallKind::Add)), (1, 0));
     assert!(desk.client.tokens().problem().unwrap().contains("refresh token"));
     assert_eq!(desk.fate(ticket).await, ("pending".into(), None, 0));
+}
+
+/// `CRM_RESTARTS=1000` for the full hour.
+#[tokio::test]
+async fn restarts_cost_no_tokens() {
+    let restarts = std::env::var("CRM_RESTARTS").ok().and_then(|text| text.parse().ok()).unwrap_or(100);
+    let mut desk = Desk::new().await;
+    let step = TimeDelta::hours(1) / restarts;
+    for _ in 0..restarts {
+        desk.restart().await;
+        assert!(desk.client.tokens().get(desk.now()).await.is_ok());
+        desk.clock.advance(step);
+    }
+    assert!(desk.calls(CallKind::Token) <= 2, "{} tokens", desk.calls(CallKind::Token));
+    assert_eq!(desk.mock.counters().violations.refresh, 0);
+}
+
+#[tokio::test]
+async fn a_crash_loop_against_refused_credentials_asks_once() {
+    let mut desk = Desk::with(Settings::default(), PACE, &["--zoho-refresh-token=revoked"]).await;
+    for _ in 0..20 {
+        desk.restart().await;
+        assert!(desk.client.tokens().get(desk.now()).await.is_err());
+        desk.clock.advance(TimeDelta::minutes(2));
+    }
+    assert_eq!(desk.calls(CallKind::Token), 1);
+}
+
+#[tokio::test]
+async fn two_processes_that_need_a_token_draw_one() {
+    let mut desk = Desk::new().await;
+    let first = desk.client.clone();
+    desk.restart().await;
+    let (now, second) = (desk.now(), desk.client.clone());
+    let (one, other) = tokio::join!(first.tokens().get(now), second.tokens().get(now));
+    assert!(one.is_ok() || other.is_ok());
+    for client in [first, second] {
+        assert!(client.tokens().get(now).await.is_ok(), "the one that came second finds the first one's");
+    }
+    assert_eq!(desk.calls(CallKind::Token), 1);
+}
+
+#[tokio::test]
+async fn a_token_in_the_database_is_not_in_clear_text() {
+    let mut desk = Desk::new().await;
+    desk.ticket().await;
+    desk.settle().await;
+    let token = desk.client.tokens().get(desk.now()).await.unwrap();
+    let kept: Vec<u8> =
+        sqlx::query_scalar("select ciphertext from crm.oauth_token").fetch_one(desk.pool()).await.unwrap();
+    let token = token.expose_secret().as_bytes();
+    assert!(!kept.windows(token.len()).any(|window| window == token));
+    assert!(!kept.windows(8).any(|window| window == &token[5..13]));
 }

@@ -126,7 +126,7 @@ pub(crate) async fn crm_delivery(
         return Ok(None);
     }
     let row = sqlx::query!(
-        "select state, attempts, reason from crm.delivery where ticket_id = $1",
+        "select state, attempts, reason from crm.delivery where ticket_id = $1 order by sink desc limit 1",
         ticket.to_string(),
     )
     .fetch_optional(pool)

@@ -7,6 +7,7 @@
 //! - [`commands::bus`]: whether the bus equals the log, and making it so
 //! - [`commands::replay`]: events of the log, to a file or to NATS
 //! - [`commands::parked`]: events that a stage has passed without finishing them
+//! - [`commands::crm`]: the CRM sink, operated like a queue
 //! - [`commands::why_stuck`]: what holds whom
 //! - [`commands::clean_data`]: deletes what `up` kept
 //! - [`backbone`]: where the log and the bus are
@@ -54,6 +55,9 @@ enum Command {
     /// Events that a stage has passed without finishing them
     #[command(subcommand)]
     Parked(commands::parked::Args),
+    /// The CRM sink: status, backlog, parked tickets, pause, comparison with the CRM, setup
+    #[command(subcommand)]
+    Crm(commands::crm::Args),
     /// Show what holds whom: stages, their leaders, locks, the bus, the CRM; and what holds one ticket
     WhyStuck(commands::why_stuck::Args),
     /// Delete everything `hubctl up` kept: log, read models, bus, keys, CRM records, logs
@@ -70,6 +74,7 @@ async fn main() -> anyhow::Result<ExitCode> {
         Command::Bus(args) => return commands::bus::run(args).await,
         Command::Replay(args) => commands::replay::run(args).await?,
         Command::Parked(args) => commands::parked::run(args).await?,
+        Command::Crm(args) => return commands::crm::run(args).await,
         Command::WhyStuck(args) => commands::why_stuck::run(args).await?,
         Command::CleanData(args) => commands::clean_data::run(&args)?,
     }

@@ -183,6 +183,7 @@ impl Form {
                 Field::new("Summary", line(SINGLE_LINE)).personal(),
                 Field::new("Entities", text()).personal(),
                 Field::new("Status", line(SINGLE_LINE)),
+                Field::new("Assignee", line(SINGLE_LINE)),
                 Field::new("Event_Position", line(SINGLE_LINE)),
                 Field::new("Sentiment", line(SINGLE_LINE)),
             ],

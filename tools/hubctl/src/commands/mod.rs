@@ -2,6 +2,7 @@
 
 pub(crate) mod bus;
 pub(crate) mod clean_data;
+pub(crate) mod crm;
 pub(crate) mod journey;
 pub(crate) mod keys;
 pub(crate) mod migrate;

@@ -83,6 +83,8 @@ impl<'a> Plan<'a> {
                     &[
                         ("CRM_SINK_LISTEN", &listen(ports.crm_sink)),
                         ("CRM_LINGER", &self.options.crm_linger.as_millis().to_string()),
+                        // On a machine of one's own the mock's calls need not last the day.
+                        ("CRM_LINGER_MAX", &self.options.crm_linger.as_millis().to_string()),
                         ("ZOHOCREATOR_URL", &zoho),
                         ("ZOHO_ACCOUNTS_URL", &zoho),
                         // The mock's own credentials, which open nothing else.
