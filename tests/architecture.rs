@@ -10,10 +10,11 @@ use cargo_metadata::{DependencyKind, Metadata, MetadataCommand};
 const MAY_USE: &[(&str, &[&str])] = &[
     ("schemas", &[]),
     ("ticket", &["schemas"]),
-    ("event-store", &["schemas"]),
-    ("event-bus", &["schemas"]),
-    ("subscription", &["schemas", "event-store", "event-bus"]),
+    ("event-store", &["schemas", "crash-points"]),
+    ("event-bus", &["schemas", "crash-points"]),
+    ("subscription", &["schemas", "event-store", "event-bus", "crash-points"]),
     ("service-host", &[]),
+    ("crash-points", &[]),
     ("command-api", SERVICE),
     ("analyzer-worker", SERVICE),
     ("projector", SERVICE),
@@ -21,12 +22,16 @@ const MAY_USE: &[(&str, &[&str])] = &[
     ("zoho-mock", &[]),
     ("local-stack", &[]),
     // Its `crm` commands are the sink's own functions: the work list's SQL and Zoho's rules stay in one place.
-    ("hubctl", &["schemas", "event-store", "event-bus", "subscription", "local-stack", "crm-sink"]),
+    (
+        "hubctl",
+        &["schemas", "event-store", "event-bus", "subscription", "local-stack", "crm-sink", "crash-points"],
+    ),
     ("e2e", &[]),
 ];
 
 /// A service stands on the crates and on no other service.
-const SERVICE: &[&str] = &["schemas", "ticket", "event-store", "event-bus", "subscription", "service-host"];
+const SERVICE: &[&str] =
+    &["schemas", "ticket", "event-store", "event-bus", "subscription", "service-host", "crash-points"];
 
 /// What the pure domain may use besides the contracts: no runtime, no database, no clock, no randomness.
 const PURE: &[&str] = &["schemas", "thiserror", "email_address"];

@@ -2,7 +2,7 @@
 
 use anyhow::Context as _;
 use event_bus::Bus;
-use event_store::{EventStore, PersonalKeys, StoreError, database, personal_keys::master_key_from_file};
+use event_store::{EventStore, MasterKeys, PersonalKeys, StoreError, database};
 use metrics_exporter_prometheus::PrometheusHandle;
 use secrecy::ExposeSecret as _;
 use service_host::{Health, Shutdown, cors::Cors, wait::until_ready};
@@ -30,14 +30,14 @@ const POOL: u32 = 8;
 pub async fn run(settings: ServeSettings, metrics: PrometheusHandle) -> anyhow::Result<()> {
     let mut shutdown = Shutdown::new();
     let stop = shutdown.token();
-    let master_key = master_key_from_file(&settings.backbone.master_key_file)?;
+    let master_keys = MasterKeys::from_file(&settings.backbone.master_key_file)?;
     let engine = Engine::start_in_background(&settings.model)?;
     let pool = database::pool(settings.backbone.database_url.expose_secret(), SERVICE, POOL)?;
     let open = || EventStore::open(pool.clone());
     let Some(store) = until_ready("the event log", &stop, StoreError::may_pass, open).await? else {
         return Ok(());
     };
-    let keys = PersonalKeys::open(pool, master_key).await?;
+    let keys = PersonalKeys::open(pool, master_keys).await?;
     let models = Models::new(store.clone(), settings.promoted_dir);
     use_promoted(&models, &engine).await?;
     let bus = Bus::connect_in_background(&settings.backbone.nats_url, SERVICE).await?;

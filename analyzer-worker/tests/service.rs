@@ -7,7 +7,7 @@ mod support;
 use std::{ffi::OsString, path::Path, time::Duration};
 
 use analyzer_worker::settings::PrecisionChoice;
-use event_store::{database, personal_keys::generate_master_key};
+use event_store::{database, master_keys::generate_master_key};
 use local_stack::{
     Service, ServiceSpec, ports,
     testing::{TestDatabase, TestNats},

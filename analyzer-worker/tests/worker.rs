@@ -10,7 +10,7 @@ use analyzer_worker::{
 };
 use event_store::{
     Append, EventStore, Expected, NewEvent, PersonalKeys, database,
-    personal_keys::{generate_master_key, master_key_from_file},
+    master_keys::{MasterKeys, generate_master_key},
 };
 use local_stack::testing::TestDatabase;
 use schemas::{
@@ -39,7 +39,7 @@ impl World {
         let file = tempfile::NamedTempFile::new().unwrap();
         std::fs::write(file.path(), generate_master_key()).unwrap();
         let keys =
-            PersonalKeys::open(pool.clone(), master_key_from_file(file.path()).unwrap()).await.unwrap();
+            PersonalKeys::open(pool.clone(), MasterKeys::from_file(file.path()).unwrap()).await.unwrap();
         Self { store: EventStore::open(pool).await.unwrap(), keys, dir: tempfile::tempdir().unwrap() }
     }
 

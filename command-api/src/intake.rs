@@ -75,11 +75,16 @@ pub async fn accept(
     let attachments = keep(keys, &requester, recording).await?;
     let intake = Intake { ticket: TicketId::new(Ulid::generate()), requester, submission, attachments };
     let mut key = keys.draft(&intake.requester)?;
-    // A second time only for a requester whose key this process did not know: then it is the right one.
-    for _ in 0..2 {
+    // Again for a master key that was replaced, and for a requester whose key this process did not know: then both are
+    // right.
+    for _ in 0..3 {
         let append = intake.append(&key, &traceparent, idempotency.clone())?;
         match store.append_sealed(append, &key).await {
             Err(AppendError::OtherKey { wrapped }) => key = keys.adopt(&intake.requester, &wrapped)?,
+            Err(AppendError::OtherMasterKey) => {
+                keys.look_again().await?;
+                key = keys.draft(&intake.requester)?;
+            }
             Ok(appended) => {
                 // A replayed answer says nothing about the key.
                 if !appended.replayed {

@@ -23,11 +23,10 @@ pub mod trace;
 
 use anyhow::Context as _;
 use event_bus::Bus;
-use event_store::{EventStore, PersonalKeys, StoreError, database, personal_keys::master_key_from_file};
+use event_store::{EventStore, MasterKeys, PersonalKeys, StoreError, database};
 use metrics_exporter_prometheus::PrometheusHandle;
 use secrecy::ExposeSecret as _;
 use service_host::{Health, Shutdown, wait::until_ready};
-use subscription::Progress;
 use tokio::net::TcpListener;
 
 pub use settings::Settings;
@@ -44,20 +43,20 @@ const POOL: u32 = 8;
 pub async fn run(settings: Settings, metrics: PrometheusHandle) -> anyhow::Result<()> {
     let mut shutdown = Shutdown::new();
     let stop = shutdown.token();
-    let master_key = master_key_from_file(&settings.backbone.master_key_file)?;
+    let master_keys = MasterKeys::from_file(&settings.backbone.master_key_file)?;
     let pool = database::pool(settings.backbone.database_url.expose_secret(), SERVICE, POOL)?;
     let open = || EventStore::open(pool.clone());
     let Some(store) = until_ready("the event log", &stop, StoreError::may_pass, open).await? else {
         return Ok(());
     };
-    let keys = PersonalKeys::open(pool, master_key).await?;
+    let keys = PersonalKeys::open(pool, master_keys).await?;
     let bus = Bus::connect_in_background(&settings.backbone.nats_url, SERVICE).await?;
     let listener = TcpListener::bind(settings.listen.address())
         .await
         .with_context(|| format!("cannot listen on {}", settings.listen))?;
 
     let relay = relay::Relay::new(store.clone(), bus.clone());
-    let health = health(metrics, &store, &bus, relay.progress());
+    let health = health(metrics, &store, &bus, &relay);
     let router = http::router(http::AppState::new(&settings, store.clone(), keys, bus.clone()), health);
     let appended = store.appended();
     shutdown.spawn("http", service_host::http::serve(listener, router, settings.cors, stop.clone()));
@@ -70,13 +69,14 @@ pub async fn run(settings: Settings, metrics: PrometheusHandle) -> anyhow::Resul
 }
 
 /// Only the log decides whether tickets can be taken in; without the bus they are taken in all the same.
-fn health(metrics: PrometheusHandle, store: &EventStore, bus: &Bus, relay: Progress) -> Health {
-    let (store, bus) = (store.clone(), bus.clone());
+fn health(metrics: PrometheusHandle, store: &EventStore, bus: &Bus, relay: &relay::Relay) -> Health {
+    let (store, bus, relayed, leads) = (store.clone(), bus.clone(), relay.progress(), relay.leads());
     Health::new(metrics)
         .depends_on("postgres", move || {
             let store = store.clone();
             async move { store.ping().await.map_err(|error| error.to_string()) }
         })
         .fact("bus", move || if bus.is_connected() { "up".into() } else { "down".into() })
-        .fact("relayedPosition", move || relay.position().0.into())
+        .fact("relays", move || (*leads.borrow()).into())
+        .fact("relayedPosition", move || relayed.position().0.into())
 }

@@ -1,15 +1,26 @@
 //! From the log to the bus. The relay keeps no checkpoint: the last message in the stream says where the bus stands, so
-//! whatever the bus lost is published again, and messages of others are passed over. One process relays at a time; of two that believe they do, the stream's
-//! expected last sequence lets one through.
+//! whatever the bus lost is published again, and messages of others are passed over. One process relays at a time; of
+//! two that believe they do, the stream's expected last sequence lets one through.
 
-use std::{convert::Infallible, time::Duration};
+use std::{
+    convert::Infallible,
+    sync::{Mutex, PoisonError},
+    time::Duration,
+};
 
-use event_bus::{Bus, BusError, publish::Tail};
+use crash_points::reach;
+use event_bus::{
+    Bus, BusError,
+    publish::{Publisher, Tail},
+};
 use event_store::{EventStore, StoreError};
 use futures::StreamExt as _;
 use schemas::{EventId, Position};
 use subscription::{Leadership, Progress};
-use tokio::time::{Instant, sleep};
+use tokio::{
+    sync::watch,
+    time::{Instant, sleep},
+};
 use tokio_util::sync::CancellationToken;
 
 /// Events read at a time; the next ones are read while these go out.
@@ -23,6 +34,8 @@ const GATHER: Duration = Duration::from_millis(3);
 const POLL: Duration = Duration::from_millis(250);
 /// How often the stream is compared with what we believe about it.
 const COMPARE: Duration = Duration::from_secs(10);
+/// How often at most the stream is made anew because of holes in it.
+const HEAL: Duration = Duration::from_mins(10);
 /// Before trying again after an error.
 const PAUSE: Duration = Duration::from_secs(1);
 const STAGE: &str = "relay";
@@ -33,6 +46,8 @@ pub struct Relay {
     store: EventStore,
     bus: Bus,
     progress: Progress,
+    leads: watch::Sender<bool>,
+    healed_at: Mutex<Option<Instant>>,
 }
 
 /// What ends a run of the relay; the next run begins by asking the stream where it stands.
@@ -42,7 +57,7 @@ enum Failure {
     Bus(#[from] BusError),
     #[error(transparent)]
     Store(#[from] StoreError),
-    #[error("another process relays now")]
+    #[error("another process may relay now")]
     Deposed,
     /// Publishing here would mix two logs; only an operator knows which of the two is in the wrong place.
     #[error(
@@ -71,7 +86,19 @@ impl Relay {
     /// A relay from `store` to `bus`.
     #[must_use]
     pub fn new(store: EventStore, bus: Bus) -> Self {
-        Self { store, bus, progress: Progress::new(STAGE) }
+        Self {
+            store,
+            bus,
+            progress: Progress::new(STAGE),
+            leads: watch::Sender::new(false),
+            healed_at: Mutex::default(),
+        }
+    }
+
+    /// Whether this process is the one that relays.
+    #[must_use]
+    pub fn leads(&self) -> watch::Receiver<bool> {
+        self.leads.subscribe()
     }
 
     /// How far the bus has come.
@@ -86,10 +113,16 @@ impl Relay {
     /// Never: trouble is logged and tried again.
     pub async fn run(self, stop: CancellationToken) -> anyhow::Result<()> {
         let mut began_at = None;
-        while let Some(mut leadership) = Leadership::acquire(self.store.pool(), STAGE, &stop).await {
-            let ended = stop.run_until_cancelled(self.lead(&mut leadership, &mut began_at)).await;
+        while let Some(leadership) = Leadership::acquire(self.store.pool(), STAGE, &stop).await {
+            self.leads.send_replace(true);
+            let ended = tokio::select! {
+                () = stop.cancelled() => None,
+                () = leadership.lost() => Some(Failure::Deposed),
+                Err(failure) = self.lead(&mut began_at) => Some(failure),
+            };
+            self.leads.send_replace(false);
             leadership.release().await;
-            let Some(Err(failure)) = ended else { break };
+            let Some(failure) = ended else { break };
             if !failure.is_fence() {
                 began_at = None;
             }
@@ -103,14 +136,11 @@ impl Relay {
     }
 
     /// `began_at` is where the stream stood when the last run began, if its fence ended that run.
-    async fn lead(
-        &self,
-        leadership: &mut Leadership,
-        began_at: &mut Option<Tail>,
-    ) -> Result<Infallible, Failure> {
+    async fn lead(&self, began_at: &mut Option<Tail>) -> Result<Infallible, Failure> {
         let mut hints = self.bus.appended_hints().await?;
         let mut appended = self.store.appended();
         let mut tail = self.find_tail().await?;
+        reach("relay.began");
         if began_at.replace(tail) == Some(tail) {
             // Nobody else publishes, or it would have moved: what the stream says of itself and what it enforces differ,
             // as they do after damage on disk.
@@ -129,9 +159,6 @@ impl Relay {
                 () = sleep(POLL) => {}
             }
             if Instant::now() >= compare_at {
-                if !leadership.is_held().await {
-                    return Err(Failure::Deposed);
-                }
                 tail = self.find_tail().await?;
                 compare_at = Instant::now() + COMPARE;
             }
@@ -148,6 +175,11 @@ impl Relay {
         if tail.id != self.id_at(tail.position).await? {
             return Err(Failure::OtherLog(tail.position));
         }
+        let holes = self.bus.known_holes().await?;
+        if holes > 0 && self.may_heal() {
+            tracing::warn!(holes, "messages are missing in the middle of the stream");
+            return self.make_anew("it has holes").await;
+        }
         if tail.position < self.progress.position() {
             tracing::warn!(bus = %tail.position, published = %self.progress.position(), "the bus lost events; publishing them again");
         }
@@ -162,14 +194,42 @@ impl Relay {
         Ok(self.bus.tail().await?)
     }
 
+    /// Whether holes may be healed now: somebody who deletes messages all the time shall not have the whole log published
+    /// all the time.
+    fn may_heal(&self) -> bool {
+        let mut healed_at = self.healed_at.lock().unwrap_or_else(PoisonError::into_inner);
+        let may = healed_at.is_none_or(|healed_at| healed_at.elapsed() > HEAL);
+        if may {
+            *healed_at = Some(Instant::now());
+        }
+        may
+    }
+
     async fn id_at(&self, position: Position) -> Result<Option<EventId>, Failure> {
         Ok(self.store.read_positions(&[position]).await?.first().map(|event| event.id))
     }
 
     /// Publishes what follows `tail`, until nothing does or it is time to compare.
     async fn publish_after(&self, tail: Tail, until: Instant) -> Result<Tail, Failure> {
-        let mut publisher = self.bus.publisher(tail);
+        match self.publish_with(self.bus.publisher(tail), tail, until).await {
+            Err(Failure::Bus(BusError::Remembered)) => {
+                let tail = self.bus.tail().await?;
+                self.publish_with(self.bus.publisher(tail).afresh(), tail, until).await
+            }
+            published => published,
+        }
+    }
+
+    async fn publish_with(
+        &self,
+        mut publisher: Publisher,
+        tail: Tail,
+        until: Instant,
+    ) -> Result<Tail, Failure> {
         let mut events = self.store.read_all(tail.position, CHUNK).await?;
+        if !events.is_empty() {
+            reach("relay.read");
+        }
         while let Some(last) = events.last()
             && events.len() == CHUNK as usize
             && Instant::now() < until
@@ -181,8 +241,11 @@ impl Relay {
             events = next?;
         }
         publisher.send(&events).await?;
-        let tail = publisher.flush().await?;
-        self.progress.reset(tail.position);
-        Ok(tail)
+        let published = publisher.flush().await?;
+        if published != tail {
+            reach("relay.published");
+        }
+        self.progress.reset(published.position);
+        Ok(published)
     }
 }

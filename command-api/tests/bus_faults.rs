@@ -8,13 +8,12 @@ mod support;
 use std::{
     fs, io,
     path::{Path, PathBuf},
-    time::Duration,
 };
 
 use command_api::relay::Relay;
 use event_bus::Bus;
 use futures::StreamExt as _;
-use local_stack::testing::TestNats;
+use local_stack::testing::{TestNats, eventually, within};
 use schemas::{Envelope, Position};
 use sqlx::PgConnection;
 use subscription::{Progress, Projection, Stage, projection};
@@ -56,7 +55,8 @@ impl World {
     async fn start() -> Self {
         let (side, server) = (CommandSide::start().await, TestNats::start().await.unwrap());
         let stop = CancellationToken::new();
-        sqlx::raw_sql("create table seen (position bigint)").execute(side.store.pool()).await.unwrap();
+        let owner = event_store::database::pool(side.database.url(), "owner", 1).unwrap();
+        sqlx::raw_sql("create table seen (position bigint)").execute(&owner).await.unwrap();
         let bus = Bus::connect(&server.url(), "relay").await.unwrap();
         let relay = Relay::new(side.store.clone(), bus);
         let relayed = relay.progress();
@@ -73,8 +73,8 @@ impl World {
             assert_eq!(self.side.post(&[], ticket().to_string()).await.status, 201);
         }
         self.events += tickets;
-        self.relayed.reached(Position(self.events)).await;
-        self.witnessed.reached(Position(self.events)).await;
+        within("the bus holding all of them", self.relayed.reached(Position(self.events))).await;
+        within("each having its effect", self.witnessed.reached(Position(self.events))).await;
     }
 
     async fn every_effect_happened_once(&self) {
@@ -100,9 +100,10 @@ impl World {
         let settled = |info: async_nats::jetstream::consumer::Info| {
             info.delivered.stream_sequence >= self.events as u64 && info.num_ack_pending == 0
         };
-        while !stream.consumer_info(STAGE).await.is_ok_and(settled) {
-            tokio::time::sleep(Duration::from_millis(20)).await;
-        }
+        eventually("the stage settling everything on the bus", async || {
+            stream.consumer_info(STAGE).await.is_ok_and(settled)
+        })
+        .await;
     }
 }
 

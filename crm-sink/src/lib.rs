@@ -42,9 +42,7 @@ use std::{sync::Arc, time::Duration};
 
 use anyhow::Context as _;
 use event_bus::Bus;
-use event_store::{
-    EventStore, PersonalKeys, StoreError, cipher::SecretKey, database, personal_keys::master_key_from_file,
-};
+use event_store::{EventStore, MasterKeys, PersonalKeys, StoreError, cipher::SecretKey, database};
 use metrics_exporter_prometheus::PrometheusHandle;
 use secrecy::ExposeSecret as _;
 use serde_json::{Value, json};
@@ -79,20 +77,20 @@ const THINK_OF_IT: Duration = Duration::from_mins(1);
 /// When a setting is unusable, the form does not fit the mapping, or the server may lose what it confirms; a dependency
 /// that is away is waited for.
 pub async fn run(settings: Settings, metrics: PrometheusHandle) -> anyhow::Result<()> {
-    let master_key = master_key_from_file(&settings.backbone.master_key_file)?;
+    let master_keys = MasterKeys::from_file(&settings.backbone.master_key_file)?;
     let pool = database::pool(settings.backbone.database_url.expose_secret(), SERVICE, POOL)?;
     match settings.sink {
         Sink::Zoho => {
-            let key = token_key(&settings.zoho, &master_key)?;
+            let key = token_key(&settings.zoho, &master_keys)?;
             let vault = Vault { pool: pool.clone(), key };
             let client = Arc::new(Client::new(&settings.zoho, settings.pace.request_timeout, vault)?);
-            Service { settings, metrics, master_key, pool, destination: client.clone() }
+            Service { settings, metrics, master_keys, pool, destination: client.clone() }
                 .run(Some(client))
                 .await
         }
         Sink::Webhook => {
             let receiver = Arc::new(Receiver::new(&settings.webhook, settings.pace.request_timeout)?);
-            Service { settings, metrics, master_key, pool, destination: receiver }.run(None).await
+            Service { settings, metrics, master_keys, pool, destination: receiver }.run(None).await
         }
     }
 }
@@ -101,31 +99,31 @@ pub async fn run(settings: Settings, metrics: PrometheusHandle) -> anyhow::Resul
 ///
 /// # Errors
 /// When its file is unusable.
-pub fn token_key(settings: &ZohoSettings, master_key: &SecretKey) -> anyhow::Result<SecretKey> {
+pub fn token_key(settings: &ZohoSettings, master_keys: &MasterKeys) -> anyhow::Result<SecretKey> {
     match &settings.token_key_file {
-        Some(file) => Ok(master_key_from_file(file)?),
-        None => Ok(master_key.clone()),
+        Some(file) => Ok(MasterKeys::from_file(file)?.first().key().clone()),
+        None => Ok(master_keys.first().key().clone()),
     }
 }
 
 struct Service<D> {
     settings: Settings,
     metrics: PrometheusHandle,
-    master_key: SecretKey,
+    master_keys: MasterKeys,
     pool: PgPool,
     destination: Arc<D>,
 }
 
 impl<D: Destination> Service<D> {
     async fn run(self, zoho: Option<Arc<Client>>) -> anyhow::Result<()> {
-        let Self { settings, metrics, master_key, pool, destination } = self;
+        let Self { settings, metrics, master_keys, pool, destination } = self;
         let mut shutdown = Shutdown::new();
         let stop = shutdown.token();
         let open = || EventStore::open(pool.clone());
         let Some(store) = until_ready("the event log", &stop, StoreError::may_pass, open).await? else {
             return Ok(());
         };
-        let keys = PersonalKeys::open(pool.clone(), master_key).await?;
+        let keys = PersonalKeys::open(pool.clone(), master_keys).await?;
         let bus = Bus::connect_in_background(&settings.backbone.nats_url, SERVICE).await?;
         let listener = TcpListener::bind(settings.listen.address())
             .await

@@ -7,7 +7,7 @@ use clap::Parser as _;
 use crm_sink::Settings;
 use event_store::{
     Append, EventStore, Expected, NewEvent, PersonalKeys, database,
-    personal_keys::{generate_master_key, master_key_from_file},
+    master_keys::{MasterKeys, generate_master_key},
 };
 use local_stack::{
     ports,
@@ -66,7 +66,7 @@ async fn the_service_delivers_what_is_in_the_log_and_says_how_it_is() {
     let key_file = tempfile::NamedTempFile::new().unwrap();
     std::fs::write(key_file.path(), generate_master_key()).unwrap();
     let store = EventStore::open(pool.clone()).await.unwrap();
-    let keys = PersonalKeys::open(pool, master_key_from_file(key_file.path()).unwrap()).await.unwrap();
+    let keys = PersonalKeys::open(pool, MasterKeys::from_file(key_file.path()).unwrap()).await.unwrap();
     write_ticket(&store, &keys).await;
 
     let address = ports::loopback(ports::free().unwrap());

@@ -18,7 +18,7 @@ pub mod settings;
 pub mod statistics;
 
 use anyhow::Context as _;
-use event_store::{EventStore, PersonalKeys, StoreError, database, personal_keys::master_key_from_file};
+use event_store::{EventStore, MasterKeys, PersonalKeys, StoreError, database};
 use metrics_exporter_prometheus::PrometheusHandle;
 use secrecy::ExposeSecret as _;
 use service_host::{Health, Shutdown, wait::until_ready};
@@ -41,14 +41,14 @@ const QUERY_POOL: u32 = 12;
 pub async fn run(settings: Settings, metrics: PrometheusHandle) -> anyhow::Result<()> {
     let mut shutdown = Shutdown::new();
     let stop = shutdown.token();
-    let master_key = master_key_from_file(&settings.backbone.master_key_file)?;
+    let master_keys = MasterKeys::from_file(&settings.backbone.master_key_file)?;
     let database_url = settings.backbone.database_url.expose_secret();
     let pool = database::pool(database_url, SERVICE, PROJECTION_POOL)?;
     let open = || EventStore::open(pool.clone());
     let Some(store) = until_ready("the event log", &stop, StoreError::may_pass, open).await? else {
         return Ok(());
     };
-    let keys = PersonalKeys::open(pool, master_key.clone()).await?;
+    let keys = PersonalKeys::open(pool, master_keys.clone()).await?;
     let listener = TcpListener::bind(settings.listen.address())
         .await
         .with_context(|| format!("cannot listen on {}", settings.listen))?;
@@ -56,7 +56,7 @@ pub async fn run(settings: Settings, metrics: PrometheusHandle) -> anyhow::Resul
     let progress = Progress::new(projection::STAGE);
     let queries = database::pool(database_url, "projector-queries", QUERY_POOL)?;
     let health = health(metrics, &store, &progress);
-    let readers_keys = PersonalKeys::open(queries.clone(), master_key).await?;
+    let readers_keys = PersonalKeys::open(queries.clone(), master_keys).await?;
     let router = http::router(http::AppState::new(queries, readers_keys, progress.clone()), health);
     let stage = Stage { name: projection::STAGE, store, nats_url: settings.backbone.nats_url };
     let tickets = projection::Tickets::new(keys);

@@ -34,6 +34,10 @@ pub(super) enum Failure {
 impl Failure {
     /// What a neighbour's return can heal is tried again; the rest needs an operator.
     pub(super) fn into_fate(self) -> Fate {
+        if matches!(self, Self::Keys(KeyError::WrongMasterKey | KeyError::MasterKeyFile { .. })) {
+            // No ticket opens: better that none is passed than that every one is parked.
+            return Fate::Stop("the master key does not open the keys of personal data".to_owned());
+        }
         let reason = self.reason();
         if self.may_pass() { Fate::RetryAfter(PAUSE, reason) } else { Fate::Park(reason) }
     }

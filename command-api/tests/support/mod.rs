@@ -21,6 +21,7 @@ pub(crate) const NOBODY: &str = "nats://127.0.0.1:1";
 pub(crate) struct CommandSide {
     pub(crate) store: EventStore,
     pub(crate) keys: PersonalKeys,
+    pub(crate) database: TestDatabase,
     router: Router,
 }
 
@@ -31,16 +32,18 @@ impl CommandSide {
 
     pub(crate) async fn with_bus(nats_url: &str) -> Self {
         let database = TestDatabase::create().await.unwrap();
-        let pool = database::pool(database.url(), "test", 20).unwrap();
-        database::MIGRATOR.run(&pool).await.unwrap();
+        let owner = database::pool(database.url(), "owner", 1).unwrap();
+        database::MIGRATOR.run(&owner).await.unwrap();
+        let pool = database::pool(database.service_url(), "test", 20).unwrap();
         let store = EventStore::open(pool.clone()).await.unwrap();
         let keys = PersonalKeys::open(pool, SecretKey::from_bytes([9; 32])).await.unwrap();
         let bus = Bus::connect_in_background(nats_url, "test").await.unwrap();
-        let flags = ["command-api", "--database-url", database.url(), "--master-key-file", "unused"];
+        let flags = ["command-api", "--database-url", database.service_url(), "--master-key-file", "unused"];
         let settings = Settings::parse_from(flags);
         let state = http::AppState::new(&settings, store.clone(), keys.clone(), bus);
         let health = Health::new(PrometheusBuilder::new().build_recorder().handle());
-        Self { store, keys, router: service_host::http::dress(http::router(state, health), &settings.cors) }
+        let router = service_host::http::dress(http::router(state, health), &settings.cors);
+        Self { store, keys, database, router }
     }
 
     pub(crate) async fn post(&self, headers: &[(&str, &str)], body: impl Into<Body>) -> Answer {

@@ -11,11 +11,24 @@ pub const PREVIOUS_POSITION: &str = "Hub-Previous-Position";
 /// W3C trace context.
 pub const TRACEPARENT: &str = "traceparent";
 
+/// The id under which the server recognises a repetition.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum MessageId {
+    /// The event's.
+    Events,
+    /// One that no earlier publishing of the event had; it begins with the event's.
+    Fresh,
+}
+
 /// The headers of an event that goes out after the event at `previous`, onto a stream that ends at `last_sequence`.
 #[must_use]
-pub fn of(envelope: &Envelope, previous: Position, last_sequence: u64) -> HeaderMap {
+pub(crate) fn of(envelope: &Envelope, previous: Position, last_sequence: u64, id: MessageId) -> HeaderMap {
     let mut headers = HeaderMap::new();
-    headers.insert(async_nats::header::NATS_MESSAGE_ID, envelope.id.to_string().as_str());
+    let id = match id {
+        MessageId::Events => envelope.id.to_string(),
+        MessageId::Fresh => format!("{}.{last_sequence}", envelope.id),
+    };
+    headers.insert(async_nats::header::NATS_MESSAGE_ID, id.as_str());
     headers.insert(async_nats::header::NATS_EXPECTED_LAST_SEQUENCE, last_sequence.to_string().as_str());
     headers.insert(POSITION, envelope.position.to_string().as_str());
     headers.insert(PREVIOUS_POSITION, previous.to_string().as_str());
@@ -35,5 +48,6 @@ pub fn position(headers: &HeaderMap) -> Option<Position> {
 #[must_use]
 pub fn event_id(headers: &HeaderMap) -> Option<EventId> {
     let id = headers.get(async_nats::header::NATS_MESSAGE_ID)?;
-    Uuid::parse_str(id.as_str()).ok().map(EventId::new)
+    let id = id.as_str().split('.').next()?;
+    Uuid::parse_str(id).ok().map(EventId::new)
 }

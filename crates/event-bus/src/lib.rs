@@ -45,6 +45,9 @@ pub enum BusError {
         /// The sequence this publisher believed to be the last.
         expected: u64,
     },
+    /// The stream lost events and takes them for repetitions when they come again.
+    #[error("the stream lost events that it remembers the ids of")]
+    Remembered,
     /// The server made something else of what it was asked for.
     #[error(
         "the server did not keep the setting {0}: is it too old, or was the stream made by somebody else?"

@@ -8,9 +8,14 @@ use async_nats::jetstream::{
     message::PublishMessage,
 };
 use bytes::Bytes;
+use crash_points::reach;
 use schemas::{Envelope, EventId, Position, subject};
 
-use crate::{Bus, BusError, headers, read};
+use crate::{
+    Bus, BusError,
+    headers::{self, MessageId},
+    read,
+};
 
 /// How far back from the end of the stream the last event of ours is looked for.
 const LOOK_BACK: u64 = 256;
@@ -53,7 +58,8 @@ impl Bus {
     /// Publishes what follows `tail` in the log.
     #[must_use]
     pub fn publisher(&self, tail: Tail) -> Publisher {
-        Publisher { bus: self.clone(), sent: tail, acknowledged: tail, under_way: VecDeque::new() }
+        let (bus, id) = (self.clone(), MessageId::Events);
+        Publisher { bus, id, sent: tail, acknowledged: tail, under_way: VecDeque::new() }
     }
 
     /// Publishes `events`, which follow `tail` in the log, and returns the new tail once the server has acknowledged
@@ -72,6 +78,7 @@ impl Bus {
 /// error it is of no use any more: begin again from where the stream says it stands.
 pub struct Publisher {
     bus: Bus,
+    id: MessageId,
     /// Where the stream ends once everything sent is acknowledged.
     sent: Tail,
     acknowledged: Tail,
@@ -79,18 +86,24 @@ pub struct Publisher {
 }
 
 impl Publisher {
+    /// With message ids that the stream cannot remember: for what it lost a moment ago.
+    #[must_use]
+    pub fn afresh(self) -> Self {
+        Self { id: MessageId::Fresh, ..self }
+    }
+
     /// Sends events that follow the ones sent before, waiting for the oldest acknowledgement wherever too many are
     /// outstanding.
     ///
     /// # Errors
-    /// [`BusError::Fenced`] when the stream did not end where it was believed to; some of the events may be on it after
-    /// any error.
+    /// [`BusError::Fenced`] when the stream did not end where it was believed to, [`BusError::Remembered`] when it lost
+    /// events that it takes for repetitions now; some of the events may be on it after any error.
     pub async fn send(&mut self, events: &[Envelope]) -> Result<(), BusError> {
         for event in events {
             if self.under_way.len() >= WINDOW {
                 self.settle_oldest().await?;
             }
-            let headers = headers::of(event, self.sent.position, self.sent.sequence);
+            let headers = headers::of(event, self.sent.position, self.sent.sequence, self.id);
             let message = PublishMessage::build().payload(payload(event)?).headers(headers);
             let acknowledgement = self
                 .bus
@@ -98,6 +111,7 @@ impl Publisher {
                 .send_publish(subject::of(event), message)
                 .await
                 .map_err(|error| BusError::unavailable("publishing")(error.into()))?;
+            reach("bus.sent");
             let sequence = self.sent.sequence + 1;
             self.sent = Tail { position: event.position, id: Some(event.id), sequence };
             self.under_way.push_back((self.sent, acknowledgement));
@@ -126,12 +140,22 @@ impl Publisher {
         let Some((tail, acknowledgement)) = self.under_way.pop_front() else { return Ok(()) };
         let acknowledgement =
             acknowledgement.await.map_err(|error| refused(error, tail.sequence.saturating_sub(1)))?;
+        if acknowledgement.duplicate && !self.is_stored(tail, acknowledgement.sequence).await? {
+            return Err(BusError::Remembered);
+        }
         // A de-duplicated message keeps its old sequence: whatever we believed, the server is right.
         self.acknowledged = Tail { sequence: acknowledgement.sequence, ..tail };
         if self.under_way.is_empty() {
             self.sent = self.acknowledged;
         }
         Ok(())
+    }
+
+    /// Whether the stream really holds what it calls a repetition: it remembers ids for two minutes, whatever became of
+    /// their messages.
+    async fn is_stored(&self, event: Tail, sequence: u64) -> Result<bool, BusError> {
+        let stream = self.bus.stream("looking for a repeated event").await?;
+        Ok(read::stored(&stream, sequence).await?.is_some_and(|stored| stored.id == event.id))
     }
 }
 

@@ -56,6 +56,18 @@ impl Bus {
         Ok(Extent { first: state.first_sequence.max(1), last: state.last_sequence })
     }
 
+    /// How many messages between its oldest and its newest the stream itself knows to be missing. Damage that it has not
+    /// noticed does not count.
+    ///
+    /// # Errors
+    /// [`BusError::Unavailable`] also for a missing stream.
+    pub async fn known_holes(&self) -> Result<u64, BusError> {
+        let stream = self.stream_with_info("asking for holes").await?;
+        let state = &stream.cached_info().state;
+        let extent = Extent { first: state.first_sequence.max(1), last: state.last_sequence };
+        Ok(extent.len().saturating_sub(state.messages))
+    }
+
     /// Every message of `extent` in order, with its sequence; `None` where the stream has none, or cannot read it.
     ///
     /// # Errors

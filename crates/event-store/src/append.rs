@@ -73,6 +73,8 @@ pub struct NewKey {
     pub requester: RequesterId,
     /// The key itself, never in clear.
     pub wrapped: Vec<u8>,
+    /// The id of the master key: it counts only while that one is in use.
+    pub master: String,
 }
 
 /// Appends a batch inside the caller's transaction, one answer per command in the order given. No two commands of a
@@ -138,7 +140,7 @@ pub(crate) async fn append_encoded(
                   version as "version!", recorded as "recorded!", wrapped
            from log.append_batch($1::text[], $2::integer[],
                                  $3::integer[], $4::text[], $5::integer[], $6::uuid[], $7::text[], $8::text[], $9::text[],
-                                 $10::integer[], $11::text[], $12::bytea[], $13::integer[], $14::text[], $15::bytea[])"#,
+                                 $10::integer[], $11::text[], $12::bytea[], $13::integer[], $14::text[], $15::bytea[], $16::text[])"#,
         &columns.streams,
         &columns.expected as &[Option<i32>],
         &columns.commands,
@@ -154,6 +156,7 @@ pub(crate) async fn append_encoded(
         &columns.new_key_commands,
         &columns.requesters,
         &columns.wrapped,
+        &columns.masters,
     )
     .fetch_all(connection)
     .await?;
@@ -203,6 +206,7 @@ struct Columns {
     new_key_commands: Vec<i32>,
     requesters: Vec<String>,
     wrapped: Vec<Vec<u8>>,
+    masters: Vec<String>,
 }
 
 impl Columns {
@@ -230,10 +234,11 @@ impl Columns {
             self.keys.push(key);
             self.hashes.push(body_hash.to_vec());
         }
-        if let Some(NewKey { requester, wrapped }) = key {
+        if let Some(NewKey { requester, wrapped, master }) = key {
             self.new_key_commands.push(number);
             self.requesters.push(requester.as_str().to_owned());
             self.wrapped.push(wrapped);
+            self.masters.push(master);
         }
         asked
     }
@@ -297,9 +302,10 @@ fn answer(
         }),
         "duplicate" => Err(AppendError::Duplicate { position: position()? }),
         "key_reused" => Err(AppendError::KeyReused),
-        "other_key" => {
-            Err(AppendError::OtherKey { wrapped: wrapped.ok_or_else(|| protocol("without the key"))? })
-        }
+        "other_key" => Err(match wrapped {
+            Some(wrapped) => AppendError::OtherKey { wrapped },
+            None => AppendError::OtherMasterKey,
+        }),
         other => return Err(protocol(other)),
     })
 }

@@ -22,9 +22,10 @@ const TRUSTED: Duration = Duration::from_secs(1);
 pub fn pool(url: &str, application: &str, size: u32) -> Result<PgPool, sqlx::Error> {
     let options: PgConnectOptions = url.parse()?;
     let options = options.application_name(application).options([
-        // A client that dies inside a transaction must not keep the log head.
+        // A client that falls silent inside a transaction must not keep the log head; whoever waits for it meanwhile
+        // outlasts it.
         ("idle_in_transaction_session_timeout", "5s"),
-        ("lock_timeout", "5s"),
+        ("lock_timeout", "10s"),
         ("statement_timeout", "60s"),
     ]);
     Ok(PgPoolOptions::new()

@@ -72,6 +72,9 @@ pub enum AppendError {
         /// Theirs, wrapped.
         wrapped: Vec<u8>,
     },
+    /// The master key was replaced since this process looked: see [`crate::PersonalKeys::look_again`], and draft anew.
+    #[error("the requester's new key was wrapped by a master key that is not in use any more")]
+    OtherMasterKey,
     /// The outcome is unknown or nothing was tried; repeating the same append is safe.
     #[error("the log is unavailable")]
     Unavailable(#[source] Option<std::sync::Arc<sqlx::Error>>),
@@ -97,6 +100,10 @@ impl AppendError {
     }
 }
 
+/// Single SQLSTATEs that pass, beside whole classes: `lock_not_available` (our `lock_timeout`), and a transaction that
+/// the server ended because its client was silent for too long.
+const PASSING: [&str; 3] = ["55P03", "25P03", "25P04"];
+
 /// Whether the same statement may work later: no connection, or one of the SQLSTATE classes for a server that is
 /// overloaded, restarting or resolving a lock (Postgres manual, appendix A).
 #[must_use]
@@ -109,8 +116,7 @@ pub fn is_transient(error: &sqlx::Error) -> bool {
         | sqlx::Error::PoolClosed
         | sqlx::Error::WorkerCrashed => true,
         sqlx::Error::Database(database) => database.code().is_some_and(|code| {
-            // 55P03: lock_not_available, our own lock_timeout.
-            matches!(code.get(..2), Some("08" | "40" | "53" | "57" | "58")) || code == "55P03"
+            matches!(code.get(..2), Some("08" | "40" | "53" | "57" | "58")) || PASSING.contains(&&*code)
         }),
         _ => false,
     }

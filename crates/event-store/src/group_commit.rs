@@ -3,6 +3,7 @@
 
 use std::{collections::HashSet, sync::Arc, time::Duration};
 
+use crash_points::reach;
 use metrics::{Histogram, histogram};
 use schemas::Position;
 use sqlx::{PgPool, Postgres, pool::PoolConnection};
@@ -95,6 +96,7 @@ async fn write_batch(
     let (batch, answers, held_back) = gather(first, queue);
     batch_size.record(batch.len() as f64);
     let outcome = commit(pool, connection, batch).await;
+    reach("append.committed");
     if let Some(position) = newest(&outcome) {
         announce(progress, position);
     }

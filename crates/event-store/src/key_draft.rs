@@ -21,7 +21,7 @@ use crate::{
 #[derive(Clone, Debug, Default)]
 pub(crate) struct Drafts(Arc<Mutex<HashMap<RequesterId, Drafted>>>);
 
-type Drafted = (SecretKey, Vec<u8>);
+type Drafted = (SecretKey, NewKey);
 
 /// A requester's key for one append. Dropping it before [`KeyDraft::confirm`] forgets a key that is new: whether the
 /// database has it is unknown then, and a key must not come back after it was erased there.
@@ -42,14 +42,13 @@ impl PersonalKeys {
         if let Some(key) = self.cached(requester) {
             return Ok(self.drafted(requester, key, None));
         }
-        let (key, wrapped) = {
+        let (key, new) = {
             let mut drafts = self.drafts.lock();
             match drafts.get(requester) {
                 Some(drafted) => drafted.clone(),
                 None => drafts.entry(requester.clone()).or_insert(self.make(requester)?).clone(),
             }
         };
-        let new = NewKey { requester: requester.clone(), wrapped };
         Ok(self.drafted(requester, key, Some(new)))
     }
 
@@ -98,13 +97,18 @@ impl Drop for KeyDraft {
     fn drop(&mut self) {
         let Some(new) = &self.new else { return };
         let mut drafts = self.keys.drafts.lock();
-        if drafts.get(&self.requester).is_some_and(|(_, wrapped)| *wrapped == new.wrapped) {
+        if drafts.get(&self.requester).is_some_and(|(_, drafted)| drafted == new) {
             drafts.remove(&self.requester);
         }
     }
 }
 
 impl Drafts {
+    /// For keys wrapped by a master key that is not in use any more.
+    pub(crate) fn forget_all(&self) {
+        self.lock().clear();
+    }
+
     fn lock(&self) -> MutexGuard<'_, HashMap<RequesterId, Drafted>> {
         self.0.lock().unwrap_or_else(PoisonError::into_inner)
     }

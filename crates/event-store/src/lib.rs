@@ -9,9 +9,11 @@
 //! - [`durability`]: settings without which a promise would be a lie
 //! - [`cipher`], [`personal_keys`]: sealing personal data, and the keys that open it
 //! - [`key_draft`]: a key that is made together with the append
+//! - [`master_keys`], [`key_rotation`]: what wraps those keys, and replacing it
 //! - [`attachments`]: files that came with tickets
 //! - [`kept_models`]: models that were promoted
 //! - [`database`]: pools and migrations
+//! - [`service_login`]: what services sign in as
 //! - [`error`]: what can go wrong, by SQLSTATE
 
 pub mod append;
@@ -25,8 +27,11 @@ pub mod group_commit;
 pub mod handle;
 pub mod kept_models;
 pub mod key_draft;
+pub mod key_rotation;
+pub mod master_keys;
 pub mod personal_keys;
 pub mod read;
+pub mod service_login;
 
 use schemas::Position;
 use sqlx::{ConnectOptions as _, Connection as _, PgPool};
@@ -36,6 +41,7 @@ pub use append::{Append, Appended, Expected, Idempotency, NewEvent, NewKey};
 pub use error::{AppendError, StoreError};
 pub use handle::{HandleError, Handled, Outcome, Stamp};
 pub use key_draft::KeyDraft;
+pub use master_keys::MasterKeys;
 pub use personal_keys::{KeyRing, PersonalKeys};
 
 /// The log, as one process sees it. Cheap to clone; clones share the pool and the writer.

@@ -6,7 +6,6 @@ pub use ring::KeyRing;
 
 use std::{
     collections::HashMap,
-    path::Path,
     sync::{Arc, Mutex, PoisonError},
 };
 
@@ -16,17 +15,25 @@ use serde::{Serialize, de::DeserializeOwned};
 use sha2::Sha256;
 use sqlx::PgPool;
 
-use crate::{cipher::SecretKey, error::StoreError, key_draft::Drafts};
+use crate::{
+    append::NewKey,
+    cipher::SecretKey,
+    error::StoreError,
+    key_draft::Drafts,
+    master_keys::{MasterKey, MasterKeys},
+};
 
 /// Keys held in memory at most; a full cache is emptied, not grown.
 const CACHE: usize = 10_000;
-const HASH_KEY_PLACE: &[u8] = b"hash-key";
+pub(crate) const HASH_KEY_PLACE: &[u8] = b"hash-key";
 
 /// Opens and seals personal data. Cheap to clone.
 #[derive(Clone, Debug)]
 pub struct PersonalKeys {
     pool: PgPool,
-    master: Arc<SecretKey>,
+    known: MasterKeys,
+    /// The master key that new keys are wrapped by.
+    in_use: Arc<Mutex<MasterKey>>,
     hash_key: Arc<SecretKey>,
     cache: Arc<Mutex<HashMap<RequesterId, SecretKey>>>,
     /// Keys that an append under way makes.
@@ -36,7 +43,7 @@ pub struct PersonalKeys {
 /// Why a key could not be had or a value not be opened.
 #[derive(Debug, thiserror::Error)]
 pub enum KeyError {
-    /// The master key file is missing or not 64 hexadecimal digits.
+    /// The master key file is missing, or holds something else than keys, or cannot be written.
     #[error("the master key file {path} {problem}")]
     MasterKeyFile {
         /// Its path.
@@ -67,43 +74,35 @@ impl From<sqlx::Error> for KeyError {
     }
 }
 
-/// Reads a master key: 64 hexadecimal digits in a file only the services can read.
-///
-/// # Errors
-/// [`KeyError::MasterKeyFile`].
-pub fn master_key_from_file(path: &Path) -> Result<SecretKey, KeyError> {
-    let wrong = |problem| KeyError::MasterKeyFile { path: path.display().to_string(), problem };
-    let text = zeroize::Zeroizing::new(std::fs::read_to_string(path).map_err(|_| wrong("cannot be read"))?);
-    let mut bytes = zeroize::Zeroizing::new([0; 32]);
-    hex::decode_to_slice(text.trim(), bytes.as_mut())
-        .map_err(|_| wrong("must hold 64 hexadecimal digits"))?;
-    Ok(SecretKey::from_bytes(*bytes))
-}
-
-/// A new master key as [`master_key_from_file`] reads it.
-#[must_use]
-pub fn generate_master_key() -> String {
-    hex::encode(SecretKey::generate().bytes())
-}
-
 impl PersonalKeys {
     /// Opens the key store, making the hash key on first use.
     ///
     /// # Errors
     /// [`KeyError::WrongMasterKey`] for a master key that is not this database's.
-    pub async fn open(pool: PgPool, master: SecretKey) -> Result<Self, KeyError> {
-        let fresh = master.encrypt(SecretKey::generate().bytes(), HASH_KEY_PLACE)?;
-        let wrapped = sqlx::query_scalar!(
+    pub async fn open(pool: PgPool, known: impl Into<MasterKeys>) -> Result<Self, KeyError> {
+        let known = known.into();
+        let master = known.first();
+        let fresh = master.key().encrypt(SecretKey::generate().bytes(), HASH_KEY_PLACE)?;
+        let row = sqlx::query!(
             // Two processes may make it at once: the row decides. `do nothing` would not see the other's row.
-            "insert into personal.hash_key (wrapped) values ($1)
-             on conflict (only_row) do update set wrapped = hash_key.wrapped returning wrapped",
+            "insert into personal.hash_key (wrapped, master_id) values ($1, $2)
+             on conflict (only_row) do update set wrapped = hash_key.wrapped returning wrapped, master_id",
             fresh,
+            master.id(),
         )
         .fetch_one(&pool)
         .await?;
-        let hash_key = unwrap(&master, &wrapped, HASH_KEY_PLACE)?;
+        let (hash_key, in_use) = unwrap(&known, &row.wrapped, HASH_KEY_PLACE)?;
+        if row.master_id.is_none() {
+            let name = sqlx::query!(
+                "update personal.hash_key set master_id = $1 where master_id is null",
+                in_use.id()
+            );
+            name.execute(&pool).await?;
+        }
+        let in_use = Arc::new(Mutex::new(in_use));
         let (cache, drafts) = (Arc::default(), Drafts::default());
-        Ok(Self { pool, master: Arc::new(master), hash_key: Arc::new(hash_key), cache, drafts })
+        Ok(Self { pool, known, in_use, hash_key: Arc::new(hash_key), cache, drafts })
     }
 
     /// The requester behind an e-mail address, whatever its letter case.
@@ -125,18 +124,46 @@ impl PersonalKeys {
         if let Some(key) = self.cached(requester) {
             return Ok(key);
         }
-        let place = requester.as_str().as_bytes();
-        let fresh = self.master.encrypt(SecretKey::generate().bytes(), place)?;
+        if let Some(key) = self.insert_or_find(requester).await? {
+            return Ok(key);
+        }
+        // The master key was replaced since this process looked.
+        self.look_again().await?;
+        self.insert_or_find(requester).await?.ok_or(KeyError::WrongMasterKey)
+    }
+
+    /// The requester's key, made where it is missing; `None` where the master key this process wraps by is not the one
+    /// in use any more.
+    async fn insert_or_find(&self, requester: &RequesterId) -> Result<Option<SecretKey>, KeyError> {
+        let (_, fresh) = self.make(requester)?;
         // Two processes may make the first key at once: the row decides, and both use what it holds.
         let wrapped = sqlx::query_scalar!(
-            "insert into personal.requester_keys (requester_id, wrapped) values ($1, $2)
+            "insert into personal.requester_keys (requester_id, wrapped, master_id)
+             select $1, $2, $3 where (select master_id from personal.hash_key) = $3
              on conflict (requester_id) do update set wrapped = requester_keys.wrapped returning wrapped",
-            requester.as_str(),
-            fresh,
+            fresh.requester.as_str(),
+            fresh.wrapped,
+            fresh.master,
         )
-        .fetch_one(&self.pool)
+        .fetch_optional(&self.pool)
         .await?;
-        Ok(self.remember(requester, unwrap(&self.master, &wrapped, place)?))
+        let Some(wrapped) = wrapped else { return Ok(None) };
+        Ok(Some(self.remember(requester, self.unwrap(requester, &wrapped)?)))
+    }
+
+    /// Learns which master key is in use now, from the database and the key file; after
+    /// [`crate::AppendError::OtherMasterKey`].
+    ///
+    /// # Errors
+    /// [`KeyError::WrongMasterKey`] when the file does not have it (yet).
+    pub async fn look_again(&self) -> Result<(), KeyError> {
+        self.known.reload()?;
+        let wrapped =
+            sqlx::query_scalar!("select wrapped from personal.hash_key").fetch_one(&self.pool).await?;
+        let (_, in_use) = unwrap(&self.known, &wrapped, HASH_KEY_PLACE)?;
+        *self.in_use.lock().unwrap_or_else(PoisonError::into_inner) = in_use;
+        self.drafts.forget_all();
+        Ok(())
     }
 
     /// The key of a requester who must exist.
@@ -151,7 +178,7 @@ impl PersonalKeys {
         .fetch_optional(&self.pool)
         .await?
         .ok_or_else(|| KeyError::Erased(requester.clone()))?;
-        Ok(self.remember(requester, unwrap(&self.master, &wrapped, requester.as_str().as_bytes())?))
+        Ok(self.remember(requester, self.unwrap(requester, &wrapped)?))
     }
 
     /// Seals `value` as `field` of `event` for a requester.
@@ -196,16 +223,20 @@ impl PersonalKeys {
         Ok(self.existing_key(sealed.requester()).await?.open(sealed, event, field)?)
     }
 
-    /// A key nobody has yet, and the same wrapped for `requester`.
-    pub(crate) fn make(&self, requester: &RequesterId) -> Result<(SecretKey, Vec<u8>), KeyError> {
-        let key = SecretKey::generate();
-        let wrapped = self.master.encrypt(key.bytes(), requester.as_str().as_bytes())?;
-        Ok((key, wrapped))
+    /// A key nobody has yet, and the same wrapped for `requester`, with the id of the master key.
+    pub(crate) fn make(&self, requester: &RequesterId) -> Result<(SecretKey, NewKey), KeyError> {
+        let (key, master) = (SecretKey::generate(), self.in_use());
+        let wrapped = master.key().encrypt(key.bytes(), requester.as_str().as_bytes())?;
+        Ok((key, NewKey { requester: requester.clone(), wrapped, master: master.id().to_owned() }))
     }
 
     /// The key behind what the database holds for `requester`.
     pub(crate) fn unwrap(&self, requester: &RequesterId, wrapped: &[u8]) -> Result<SecretKey, KeyError> {
-        unwrap(&self.master, wrapped, requester.as_str().as_bytes())
+        Ok(unwrap(&self.known, wrapped, requester.as_str().as_bytes())?.0)
+    }
+
+    fn in_use(&self) -> MasterKey {
+        self.in_use.lock().unwrap_or_else(PoisonError::into_inner).clone()
     }
 
     pub(crate) const fn pool(&self) -> &PgPool {
@@ -226,9 +257,24 @@ impl PersonalKeys {
     }
 }
 
-fn unwrap(master: &SecretKey, wrapped: &[u8], place: &[u8]) -> Result<SecretKey, KeyError> {
-    let clear =
-        zeroize::Zeroizing::new(master.decrypt(wrapped, place).map_err(|_| KeyError::WrongMasterKey)?);
-    let bytes: [u8; 32] = clear.as_slice().try_into().map_err(|_| KeyError::WrongMasterKey)?;
-    Ok(SecretKey::from_bytes(bytes))
+/// Opens a wrapped key, with the master key that did it. One that nothing opens may be wrapped by a key that was added
+/// to the file since it was read.
+pub(crate) fn unwrap(
+    known: &MasterKeys,
+    wrapped: &[u8],
+    place: &[u8],
+) -> Result<(SecretKey, MasterKey), KeyError> {
+    if let Some(opened) = unwrap_with(&known.all(), wrapped, place) {
+        return Ok(opened);
+    }
+    known.reload()?;
+    unwrap_with(&known.all(), wrapped, place).ok_or(KeyError::WrongMasterKey)
+}
+
+fn unwrap_with(masters: &[MasterKey], wrapped: &[u8], place: &[u8]) -> Option<(SecretKey, MasterKey)> {
+    masters.iter().find_map(|master| {
+        let clear = zeroize::Zeroizing::new(master.key().decrypt(wrapped, place).ok()?);
+        let bytes: [u8; 32] = clear.as_slice().try_into().ok()?;
+        Some((SecretKey::from_bytes(bytes), master.clone()))
+    })
 }

@@ -3,8 +3,8 @@
 #![expect(clippy::unwrap_used, reason = "a panic is how a test fails")]
 
 use event_store::{
-    Append, AppendError, EventStore, Expected, KeyDraft, NewEvent, PersonalKeys, cipher::SecretKey, database,
-    personal_keys::KeyError,
+    Append, AppendError, EventStore, Expected, KeyDraft, MasterKeys, NewEvent, PersonalKeys,
+    cipher::SecretKey, database, key_rotation, master_keys::generate_master_key, personal_keys::KeyError,
 };
 use local_stack::testing::TestDatabase;
 use schemas::{
@@ -124,4 +124,31 @@ async fn a_draft_that_came_to_nothing_is_forgotten() {
     process.store.append_sealed(sealed(2, &draft).0, &draft).await.unwrap();
     draft.confirm();
     assert!(matches!(process.keys.open_sealed(&text, id, "text").await, Err(KeyError::CannotOpen(_))));
+}
+
+#[tokio::test]
+async fn a_key_drafted_under_a_replaced_master_key_is_refused_and_drafted_anew() {
+    let (pool, dir) = (pool().await, tempfile::tempdir().unwrap());
+    let path = dir.path().join("master.key");
+    std::fs::write(&path, generate_master_key()).unwrap();
+    let store = EventStore::open(pool.clone()).await.unwrap();
+    let keys = PersonalKeys::open(pool.clone(), MasterKeys::from_file(&path).unwrap()).await.unwrap();
+    let ada = keys.requester_id("ada@example.com");
+    let stale = keys.draft(&ada).unwrap();
+    let operator = MasterKeys::from_file(&path).unwrap();
+    let new = operator.add().unwrap();
+    key_rotation::put_in_use(&pool, &operator, &new).await.unwrap();
+
+    let refused = store.append_sealed(sealed(1, &stale).0, &stale).await;
+    assert!(matches!(refused, Err(AppendError::OtherMasterKey)), "{refused:?}");
+    assert_eq!(keys_in(&pool).await, 0);
+    keys.look_again().await.unwrap();
+    let draft = keys.draft(&ada).unwrap();
+    drop(stale);
+    let (append, id, text) = sealed(1, &draft);
+    store.append_sealed(append, &draft).await.unwrap();
+    draft.confirm();
+    assert_eq!(keys.open_sealed(&text, id, "text").await.unwrap(), "text 1");
+    let status = key_rotation::status(&pool).await.unwrap();
+    assert_eq!(status.wrapped, [(Some(new.id().to_owned()), 1)]);
 }

@@ -1,24 +1,32 @@
-//! At most one process per stage: a session-level advisory lock on a connection of its own. When the holder dies, the
-//! server lets go of the lock and the next process has it within a second. Leadership is for progress; what keeps a
-//! sleeping ex-leader from harm is the fence of each effect (checkpoint, expected sequence, unique keys).
+//! At most one process per stage: a session-level advisory lock on a connection of its own. The holder must keep talking
+//! on it: when it dies or falls silent, the server ends the session and with it the lock, and the next process leads
+//! within seconds. Leadership is for progress; what keeps a sleeping ex-leader from harm is the fence of each effect
+//! (checkpoint, expected sequence, unique keys).
 
 use std::{convert::Infallible, time::Duration};
 
 use sqlx::{Connection as _, PgConnection, PgPool};
-use tokio_util::sync::CancellationToken;
+use tokio::{task::JoinHandle, time::timeout};
+use tokio_util::sync::{CancellationToken, DropGuard};
 
 use crate::{
     failure::Failure,
-    stage::{POLL, Progress, Stage},
+    stage::{Progress, Stage},
 };
 
 /// How often a standby asks.
 const ASK_EVERY: Duration = Duration::from_secs(1);
+/// How often a leader says that it is there, and how long the server may take to hear it.
+const TALK_EVERY: Duration = Duration::from_secs(1);
+/// The server ends the session of a leader that is silent for so long.
+const SILENCE: &str = "5s";
 
 /// Held for as long as it lives and its connection does.
 #[derive(Debug)]
 pub struct Leadership {
-    connection: PgConnection,
+    lost: CancellationToken,
+    let_go: DropGuard,
+    keeper: JoinHandle<()>,
 }
 
 impl Leadership {
@@ -49,23 +57,49 @@ impl Leadership {
         )
         .fetch_one(&mut connection)
         .await?;
-        if held {
-            return Ok(Some(Self { connection }));
+        if !held {
+            connection.close().await?;
+            return Ok(None);
         }
-        connection.close().await?;
-        Ok(None)
+        sqlx::query_scalar!(r#"select set_config('idle_session_timeout', $1, false) as "set!""#, SILENCE)
+            .fetch_one(&mut connection)
+            .await?;
+        Ok(Some(Self::keep(connection)))
     }
 
-    /// Whether the lock is still ours: asked on its own connection, which holds it.
+    fn keep(connection: PgConnection) -> Self {
+        let (lost, let_go) = (CancellationToken::new(), CancellationToken::new());
+        let keeper = tokio::spawn(keep(connection, lost.clone(), let_go.clone()));
+        Self { lost, let_go: let_go.drop_guard(), keeper }
+    }
+
+    /// Comes to an end when the lock is not ours any more.
+    pub async fn lost(&self) {
+        self.lost.cancelled().await;
+    }
+
+    /// Whether the lock is still ours, as far as this process knows.
     pub async fn is_held(&mut self) -> bool {
-        tokio::time::timeout(ASK_EVERY, self.connection.ping()).await.is_ok_and(|answer| answer.is_ok())
+        timeout(Duration::ZERO, self.lost()).await.is_err()
     }
 
     /// Lets the next process lead at once.
     pub async fn release(self) {
-        // Closing the session releases the lock; the server does the same when we just vanish.
-        let _ = self.connection.close().await;
+        drop(self.let_go);
+        // The keeper does not panic; if it did, the session would be gone all the same.
+        let _ = self.keeper.await;
     }
+}
+
+/// Talks on the connection that holds the lock until it breaks, or until the leader lets go.
+async fn keep(mut connection: PgConnection, lost: CancellationToken, let_go: CancellationToken) {
+    while let_go.run_until_cancelled(tokio::time::sleep(TALK_EVERY)).await.is_some() {
+        if !timeout(TALK_EVERY, connection.ping()).await.is_ok_and(|answer| answer.is_ok()) {
+            return lost.cancel();
+        }
+    }
+    // Closing the session releases the lock; the server does the same when we just vanish.
+    let _ = timeout(TALK_EVERY, connection.close()).await;
 }
 
 /// Does `work` whenever this process leads `stage`, until it stops. Work that fails is logged, shown in `progress`, and
@@ -81,12 +115,19 @@ pub(crate) async fn lead<F>(
     while let Some(leadership) = Leadership::acquire(stage.store.pool(), stage.name, stop).await {
         let failure = tokio::select! {
             () = stop.cancelled() => return leadership.release().await,
+            () = leadership.lost() => Failure::Deposed,
             Err(failure) = work() => failure,
         };
+        let pause = failure.pause();
         progress.halt(failure.to_string());
+        let is_stop = failure.is_stop();
         let cause = format!("{:#}", anyhow::Error::from(failure));
-        tracing::error!(stage = stage.name, cause, "halted; beginning again from the checkpoint");
+        if is_stop {
+            tracing::error!(stage = stage.name, cause, "stopped by its handler; an operator is needed");
+        } else {
+            tracing::error!(stage = stage.name, cause, "halted; beginning again from the checkpoint");
+        }
         leadership.release().await;
-        tokio::time::sleep(POLL).await;
+        stop.run_until_cancelled(tokio::time::sleep(pause)).await;
     }
 }

@@ -3,6 +3,7 @@
 
 use std::convert::Infallible;
 
+use crash_points::reach;
 use schemas::{Envelope, Position};
 use sqlx::PgConnection;
 use tokio_util::sync::CancellationToken;
@@ -50,9 +51,11 @@ async fn follow(
     let mut source = Source::new(stage.clone());
     loop {
         let batch = source.next(cursor, SWEEP).await?;
+        reach("projection.read");
         cursor = batch.held_during(apply(stage, projection, cursor, &batch.events)).await?;
         progress.reset(cursor);
         batch.settle().await;
+        reach("projection.settled");
     }
 }
 
@@ -66,7 +69,10 @@ async fn apply(
     let mut transaction = stage.store.pool().begin().await?;
     let applied = projection.apply(&mut transaction, events).await;
     applied.map_err(|source| Failure::Apply { after: cursor, source })?;
+    reach("projection.applied");
     checkpoint::advance(&mut transaction, stage.name, cursor, last.position).await??;
+    reach("projection.advanced");
     transaction.commit().await?;
+    reach("projection.committed");
     Ok(last.position)
 }

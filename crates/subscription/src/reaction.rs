@@ -3,6 +3,7 @@
 
 use std::{convert::Infallible, time::Duration};
 
+use crash_points::reach;
 use schemas::{Envelope, Position};
 use sqlx::PgConnection;
 use tokio_util::sync::CancellationToken;
@@ -14,7 +15,7 @@ use crate::{
     leadership::lead,
     order::{self, Verdict},
     source::Source,
-    stage::{BATCH, POLL, Progress, Stage},
+    stage::{BATCH, POLL, Progress, SWEEP, Stage},
 };
 
 /// Attempts that end with the process before the event is parked.
@@ -35,8 +36,11 @@ pub enum Fate {
     RetryAfter(Duration, String),
     /// Not before something comes back that may be away for long: waiting for it is no attempt.
     Postpone(Duration, String),
-    /// Not without an operator.
+    /// Not without an operator; the stage goes on without it.
     Park(String),
+    /// Not now, and nothing else either: what is wrong is not the event's fault. The stage halts before it, says so
+    /// where its health is shown, and asks again every ten seconds. The reason must be fit for a public answer.
+    Stop(String),
 }
 
 /// Work done in answer to events.
@@ -82,12 +86,14 @@ async fn follow(stage: &Stage, reaction: &impl Reaction, progress: &Progress) ->
         retry_due(stage, reaction).await?;
         // Short, because retries fall due meanwhile.
         let batch = source.next(cursor.position, POLL).await?;
+        reach("reaction.read");
         let portion = if cursor.position < careful_until { 1 } else { BATCH as usize };
         for events in batch.events.chunks(portion) {
             cursor = batch.held_during(advance(stage, reaction, cursor, events)).await?;
             progress.reset(cursor.position);
         }
         batch.settle().await;
+        reach("reaction.settled");
     }
 }
 
@@ -101,13 +107,31 @@ async fn advance(
     let concerning: Vec<_> =
         events.iter().filter(|event| reaction.concerns(&event.type_name)).cloned().collect();
     let verdicts = judge(stage, reaction, cursor, &concerning).await?;
+    reach("reaction.reacted");
+    let stopped = first_stop(&concerning, &verdicts);
+    let passed = stopped.as_ref().map_or(last.position, |(at, _)| Position(at.0 - 1));
     let mut transaction = stage.store.pool().begin().await?;
-    for (event, verdict) in concerning.iter().zip(&verdicts) {
+    for (event, verdict) in concerning.iter().zip(&verdicts).filter(|(event, _)| event.position <= passed) {
         note(&mut transaction, stage, event, verdict.attempts, &verdict.fate).await?;
     }
-    checkpoint::advance(&mut transaction, stage.name, cursor.position, last.position).await??;
+    reach("reaction.noted");
+    // Halting before the first of them still takes the attempt back, which did not end with the process.
+    checkpoint::advance(&mut transaction, stage.name, cursor.position, passed).await??;
+    reach("reaction.advanced");
     transaction.commit().await?;
-    Ok(Checkpoint { position: last.position, attempts: 0 })
+    reach("reaction.committed");
+    match stopped {
+        Some((at, reason)) => Err(Failure::Stopped { at, reason }),
+        None => Ok(Checkpoint { position: passed, attempts: 0 }),
+    }
+}
+
+/// The first event that the stage will not pass, with the reason.
+fn first_stop(events: &[Envelope], verdicts: &[Verdict]) -> Option<(Position, String)> {
+    events.iter().zip(verdicts).find_map(|(event, verdict)| match &verdict.fate {
+        Fate::Stop(reason) => Some((event.position, reason.clone())),
+        _ => None,
+    })
 }
 
 async fn judge(
@@ -126,6 +150,7 @@ async fn judge(
         return Ok(vec![Verdict::tried(Fate::Park(format!("ended the process {CRASHES} times")))]);
     }
     checkpoint::count_attempt(stage.store.pool(), stage.name, cursor.position).await?;
+    reach("reaction.counted");
     Ok(if is_ordered(reaction) {
         order::react(stage, reaction, events).await?
     } else {
@@ -150,16 +175,22 @@ async fn retry_batch(stage: &Stage, reaction: &impl Reaction) -> Result<usize, F
     for due in exceptions::take_due(pool, stage.name, i64::from(BATCH), LEASE, is_ordered(reaction)).await? {
         let events = stage.store.read_positions(&[due.position]).await?;
         let Some(event) = events.first() else { continue };
+        reach("retry.taken");
         let fate = if due.attempts > ATTEMPTS {
             Fate::Park(format!("no success in {ATTEMPTS} attempts"))
         } else {
             reaction.react(&events).await.pop().unwrap_or(Fate::Done)
         };
+        reach("retry.reacted");
         if fate == Fate::Done {
             exceptions::settle(pool, stage.name, due.position).await?;
+            reach("retry.settled");
             finished += 1;
         } else {
             note(&mut *pool.acquire().await?, stage, event, due.attempts, &fate).await?;
+        }
+        if let Fate::Stop(reason) = fate {
+            return Err(Failure::Stopped { at: due.position, reason });
         }
     }
     Ok(finished)
@@ -178,6 +209,8 @@ async fn note(
         Fate::RetryAfter(delay, reason) => (attempts, Some(*delay), reason),
         Fate::Postpone(delay, reason) => (attempts - 1, Some(*delay), reason),
         Fate::Park(reason) => (attempts, None, reason),
+        // Not its fault, so it does not count.
+        Fate::Stop(reason) => (attempts - 1, Some(SWEEP), reason),
     };
     tracing::warn!(stage = stage.name, position = %event.position, attempts, parked = delay.is_none(), reason, "not done");
     Ok(exceptions::note(connection, stage.name, event, attempts, delay, reason).await?)

@@ -66,11 +66,13 @@ impl Progress {
     /// Notes where a stage stands now, which may be further back than before.
     pub fn reset(&self, position: Position) {
         gauge!("subscription_position", "stage" => self.name).set(position.0 as f64);
+        gauge!("subscription_halted", "stage" => self.name).set(0.0);
         self.state.send_replace(State { position, problem: None });
     }
 
     /// Notes why a stage does not move; the text must be fit for a public answer.
     pub fn halt(&self, problem: String) {
+        gauge!("subscription_halted", "stage" => self.name).set(1.0);
         self.state.send_modify(|state| state.problem = Some(problem));
     }
 }

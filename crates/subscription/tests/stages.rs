@@ -12,7 +12,7 @@ use std::{
 
 use event_bus::{Bus, publish::Tail};
 use event_store::{Append, EventStore, Expected, NewEvent, database};
-use local_stack::testing::{TestDatabase, TestNats};
+use local_stack::testing::{TestDatabase, TestNats, eventually, within};
 use rand::{SeedableRng as _, rngs::StdRng, seq::SliceRandom as _};
 use schemas::{
     Envelope, EventId, Position, TicketEvent, TicketId, envelope::Metadata, event::AnalysisFailed, subject,
@@ -30,10 +30,10 @@ const STAGE: &str = "test-stage";
 
 async fn store() -> EventStore {
     let database = TestDatabase::create().await.unwrap();
-    let pool = database::pool(database.url(), "test", 20).unwrap();
-    database::MIGRATOR.run(&pool).await.unwrap();
-    sqlx::raw_sql("create table seen (position bigint)").execute(&pool).await.unwrap();
-    EventStore::open(pool).await.unwrap()
+    let owner = database::pool(database.url(), "owner", 1).unwrap();
+    database::MIGRATOR.run(&owner).await.unwrap();
+    sqlx::raw_sql("create table seen (position bigint)").execute(&owner).await.unwrap();
+    EventStore::open(database::pool(database.service_url(), "test", 20).unwrap()).await.unwrap()
 }
 
 async fn append(store: &EventStore, count: u128) {
@@ -60,6 +60,13 @@ fn stage(store: &EventStore, nats_url: &str) -> Stage {
 struct Running {
     progress: Progress,
     task: JoinHandle<anyhow::Result<()>>,
+}
+
+impl Running {
+    /// Waits until the stage has come so far.
+    async fn reached(&self, position: i64) {
+        within(format!("position {position}"), self.progress.reached(Position(position))).await;
+    }
 }
 
 impl Drop for Running {
@@ -109,7 +116,7 @@ fn up_to(last: i64) -> Vec<i64> {
 async fn a_projection_needs_no_bus() {
     let store = store().await;
     append(&store, 600).await;
-    project(&store, NOBODY, &working()).progress.reached(Position(600)).await;
+    project(&store, NOBODY, &working()).reached(600).await;
     assert_eq!(seen(&store).await, up_to(600));
 }
 
@@ -121,12 +128,12 @@ async fn what_the_bus_brings_and_what_it_lost_are_seen_once() {
     bus.ensure_stream().await.unwrap();
     append(&store, 5).await;
     let running = project(&store, &server.url(), &working());
-    running.progress.reached(Position(5)).await;
+    running.reached(5).await;
     append(&store, 20).await;
     let mut lossy = store.read_all(Position::START, 100).await.unwrap();
     lossy.retain(|event| event.position.0 % 3 != 0);
     bus.publish(Tail::default(), &lossy).await.unwrap();
-    running.progress.reached(Position(25)).await;
+    running.reached(25).await;
     assert_eq!(seen(&store).await, up_to(25));
 }
 
@@ -153,10 +160,10 @@ async fn every_event_delivered_three_times_and_shuffled_is_seen_once() {
     for portion in events.chunks(50) {
         deliver(&server, portion).await;
     }
-    running.progress.reached(Position(300)).await;
+    running.reached(300).await;
     append(&store, 1).await;
     deliver(&server, &store.read_all(Position(300), 1).await.unwrap()).await;
-    running.progress.reached(Position(301)).await;
+    running.reached(301).await;
     assert_eq!(seen(&store).await, up_to(301));
 }
 
@@ -167,7 +174,7 @@ async fn a_bus_that_brings_only_what_is_known_does_not_keep_the_stage_from_the_l
     Bus::connect(&server.url(), "test").await.unwrap().ensure_stream().await.unwrap();
     append(&store, 3).await;
     let running = project(&store, &server.url(), &working());
-    running.progress.reached(Position(3)).await;
+    running.reached(3).await;
     append(&store, 2).await;
     let known = store.read_all(Position::START, 1).await.unwrap();
     let trickle = async {
@@ -178,7 +185,7 @@ async fn a_bus_that_brings_only_what_is_known_does_not_keep_the_stage_from_the_l
     };
     tokio::select! {
         () = trickle => {}
-        () = running.progress.reached(Position(5)) => {}
+        () = running.reached(5) => {}
     }
     assert_eq!(seen(&store).await, up_to(5));
 }
@@ -193,7 +200,7 @@ async fn a_projection_that_cannot_apply_halts_says_so_and_skips_nothing() {
     assert!(running.progress.problem().unwrap().contains("after position 0"));
     assert!(seen(&store).await.is_empty(), "effect and checkpoint commit together");
     *broken.lock().unwrap() = false;
-    running.progress.reached(Position(3)).await;
+    running.reached(3).await;
     assert_eq!((seen(&store).await, running.progress.problem()), (up_to(3), None));
 }
 
@@ -202,11 +209,11 @@ async fn when_the_leader_dies_the_next_process_goes_on() {
     let store = store().await;
     append(&store, 3).await;
     let first = project(&store, NOBODY, &working());
-    first.progress.reached(Position(3)).await;
+    first.reached(3).await;
     let second = project(&store, NOBODY, &working());
     drop(first);
     append(&store, 3).await;
-    second.progress.reached(Position(6)).await;
+    second.reached(6).await;
     assert_eq!(seen(&store).await, up_to(6));
 }
 
@@ -265,7 +272,7 @@ async fn a_parked_event_lets_the_others_flow() {
     let running = react(&store, |event| {
         Some(if event.position == Position(3) { Fate::Park("poison".into()) } else { Fate::Done })
     });
-    running.progress.reached(Position(5)).await;
+    running.reached(5).await;
     assert_eq!(parked_count(&store).await, 1);
 }
 
@@ -279,9 +286,74 @@ async fn an_event_that_asks_for_a_retry_gets_it() {
         let again = event.position == Position(2) && counted.fetch_add(1, Ordering::SeqCst) < 2;
         Some(if again { Fate::RetryAfter(Duration::ZERO, "not yet".into()) } else { Fate::Done })
     });
-    running.progress.reached(Position(3)).await;
+    running.reached(3).await;
     until(|| tries.load(Ordering::SeqCst) == 3).await;
     assert_eq!(parked_count(&store).await, 0);
+}
+
+#[tokio::test]
+async fn a_handler_that_says_stop_halts_the_stage_before_that_event_and_loses_nothing() {
+    let store = store().await;
+    append(&store, 5).await;
+    let mended = Arc::new(AtomicUsize::new(0));
+    let seen = mended.clone();
+    let running = react(&store, move |event| {
+        let stops = event.position == Position(3) && seen.load(Ordering::SeqCst) == 0;
+        Some(if stops { Fate::Stop("no model".into()) } else { Fate::Done })
+    });
+    until(|| running.progress.problem().is_some()).await;
+    assert_eq!(running.progress.problem().unwrap(), "stopped at position 3: no model");
+    let stands = checkpoint::load(store.pool(), STAGE).await.unwrap();
+    assert_eq!(
+        (stands.position, stands.attempts),
+        (Position(2), 0),
+        "what came before is done, and no attempt counts"
+    );
+    assert_eq!(parked_count(&store).await, 0);
+    mended.store(1, Ordering::SeqCst);
+    running.reached(5).await;
+    assert_eq!(running.progress.problem(), None);
+}
+
+#[tokio::test]
+async fn a_stop_during_a_retry_keeps_the_event_waiting_and_counts_no_attempt() {
+    let store = store().await;
+    append(&store, 2).await;
+    let tries = Arc::new(AtomicUsize::new(0));
+    let counted = tries.clone();
+    let running = react(&store, move |event| {
+        let nth = if event.position == Position(1) { counted.fetch_add(1, Ordering::SeqCst) } else { 9 };
+        Some(match nth {
+            0 => Fate::RetryAfter(Duration::ZERO, "not yet".into()),
+            1 => Fate::Stop("no model".into()),
+            _ => Fate::Done,
+        })
+    });
+    until(|| running.progress.problem().is_some()).await;
+    let waiting = parked::Filter { waiting: true, ..parked::Filter::default() };
+    let found = parked::list(store.pool(), &waiting).await.unwrap();
+    assert_eq!((found[0].position, found[0].attempts, found[0].due_at.is_some()), (1, 1, true));
+    sqlx::raw_sql("update subscription.exceptions set due_at = clock_timestamp()")
+        .execute(store.pool())
+        .await
+        .unwrap();
+    until(|| tries.load(Ordering::SeqCst) == 3).await;
+    eventually("the event being done", async || {
+        parked::list(store.pool(), &waiting).await.unwrap().is_empty()
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn a_leader_that_falls_silent_loses_the_lock_and_hears_of_it() {
+    let store = store().await;
+    let stop = CancellationToken::new();
+    let first = Leadership::acquire(store.pool(), STAGE, &stop).await.unwrap();
+    // What a paused process or a cut cable looks like from the server's side.
+    let end = "select pg_terminate_backend(pid) from pg_locks where locktype = 'advisory' and database = (select oid from pg_database where datname = current_database())";
+    sqlx::raw_sql(end).execute(store.pool()).await.unwrap();
+    within("the first leader hearing that it lost", first.lost()).await;
+    within("the next leader", Leadership::acquire(store.pool(), STAGE, &stop)).await.unwrap();
 }
 
 #[tokio::test]
@@ -353,9 +425,9 @@ async fn later_events_of_a_ticket_wait_behind_a_parked_one_and_other_tickets_flo
     let reaction = InOrder::default();
     *reaction.bad.lock().unwrap() = vec![(2, Fate::Park("poison".into()))];
     let running = react_in_order(&store, &reaction);
-    running.progress.reached(Position(9)).await;
+    running.reached(9).await;
     append(&store, 3).await;
-    running.progress.reached(Position(12)).await;
+    running.reached(12).await;
     let mut done = reaction.done.lock().unwrap().clone();
     done.sort_unstable();
     assert_eq!(done, [1, 3, 4, 6, 7, 9, 10, 12]);
@@ -375,7 +447,7 @@ async fn a_discarded_event_lets_those_behind_it_go_and_is_remembered() {
     let reaction = InOrder::default();
     *reaction.bad.lock().unwrap() = vec![(1, Fate::Park("poison".into()))];
     let running = react_in_order(&store, &reaction);
-    running.progress.reached(Position(2)).await;
+    running.reached(2).await;
     let of_the_stage = parked::Filter { stage: Some(STAGE.to_owned()), ..parked::Filter::default() };
     let gone = parked::discard(store.pool(), &of_the_stage, "ada", "a test ticket").await.unwrap();
     assert_eq!(gone, 1);
@@ -397,7 +469,7 @@ async fn a_ticket_keeps_its_order_while_one_of_its_events_is_retried() {
     let reaction = InOrder::default();
     *reaction.bad.lock().unwrap() = vec![(3, Fate::RetryAfter(Duration::ZERO, "not yet".into()))];
     let running = react_in_order(&store, &reaction);
-    running.progress.reached(Position(6)).await;
+    running.reached(6).await;
     reaction.bad.lock().unwrap().clear();
     until(|| reaction.done.lock().unwrap().len() == 6).await;
     let done = reaction.done.lock().unwrap().clone();
@@ -412,8 +484,7 @@ async fn parked_count(store: &EventStore) -> usize {
 }
 
 /// Waits for a condition that another task will bring about.
-async fn until(condition: impl Fn() -> bool) {
-    while !condition() {
-        tokio::time::sleep(Duration::from_millis(5)).await;
-    }
+#[track_caller]
+fn until(condition: impl Fn() -> bool) -> impl Future<Output = ()> {
+    eventually("what another task brings about", async move || condition())
 }

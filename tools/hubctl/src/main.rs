@@ -69,7 +69,7 @@ async fn main() -> anyhow::Result<ExitCode> {
     match Cli::parse().command {
         Command::Up(args) => commands::up::run(args).await?,
         Command::Migrate(args) => commands::migrate::run(args).await?,
-        Command::Keys(args) => commands::keys::run(&args)?,
+        Command::Keys(args) => commands::keys::run(args).await?,
         Command::Journey(args) => commands::journey::run(args).await?,
         Command::Bus(args) => return commands::bus::run(args).await,
         Command::Replay(args) => commands::replay::run(args).await?,

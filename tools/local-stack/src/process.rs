@@ -152,7 +152,7 @@ impl Process {
     }
 
     /// Sends a signal unless the process has ended.
-    fn send(&self, signal: Signal) -> Result<()> {
+    pub(crate) fn send(&self, signal: Signal) -> Result<()> {
         let doing = || format!("send a signal to {}", self.name);
         let mut child = self.shared.child();
         match child.try_wait().doing(doing)? {

@@ -96,6 +96,16 @@ impl Service {
     pub async fn kill(&self) -> Result<()> {
         self.process.kill().await
     }
+
+    /// SIGSTOP, for fault tests: it lives, holds what it holds, and does nothing until [`Service::resume`].
+    pub fn pause(&self) -> Result<()> {
+        self.process.send(Signal::STOP)
+    }
+
+    /// SIGCONT: it goes on where it was, and does not know that time has passed.
+    pub fn resume(&self) -> Result<()> {
+        self.process.send(Signal::CONT)
+    }
 }
 
 impl fmt::Debug for Service {

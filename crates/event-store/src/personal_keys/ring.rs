@@ -49,7 +49,7 @@ impl PersonalKeys {
         rows.into_iter()
             .filter_map(|row| Some((row.requester_id.parse::<RequesterId>().ok()?, row.wrapped)))
             .map(|(requester, wrapped)| {
-                let key = unwrap(&self.master, &wrapped, requester.as_str().as_bytes())?;
+                let (key, _) = unwrap(&self.known, &wrapped, requester.as_str().as_bytes())?;
                 Ok((requester, key))
             })
             .collect()

@@ -23,7 +23,7 @@ use crm_sink::{
         mapping::Mapping,
     },
 };
-use event_store::personal_keys::master_key_from_file;
+use event_store::MasterKeys;
 use schemas::TicketId;
 use secrecy::ExposeSecret as _;
 
@@ -318,7 +318,7 @@ fn show_all(lines: &[Line]) {
 
 async fn map_check(zoho: &ZohoSettings, database_url: &str, master_key: &Path) -> anyhow::Result<ExitCode> {
     let pool = event_store::database::pool(database_url, "hubctl", 2)?;
-    let key = crm_sink::token_key(zoho, &master_key_from_file(master_key)?)?;
+    let key = crm_sink::token_key(zoho, &MasterKeys::from_file(master_key)?)?;
     let client = Client::new(zoho, TIMEOUT, Vault { pool: pool.clone(), key })?;
     for (item, target) in client.mapping().iter() {
         let length = target.length.map(|length| format!("  up to {length}")).unwrap_or_default();

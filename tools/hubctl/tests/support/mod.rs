@@ -4,7 +4,7 @@ use std::process::Output;
 
 use event_bus::Bus;
 use event_store::{Append, EventStore, Expected, NewEvent, database};
-use local_stack::testing::{TestDatabase, TestNats};
+use local_stack::testing::{TestDatabase, TestNats, within};
 use schemas::{EventId, Position, TicketEvent, TicketId, envelope::Metadata, event::AnalysisFailed};
 use tokio::process::Command;
 use uuid::Uuid;
@@ -54,10 +54,23 @@ impl Hub {
 
     /// What `hubctl` answers.
     pub(crate) async fn hubctl(&self, args: &[&str]) -> Answer {
+        self.answer(&mut self.command(args)).await
+    }
+
+    /// What is left of an answer of a `hubctl` that is killed at a place.
+    pub(crate) async fn hubctl_killed_at(&self, place: &str, args: &[&str]) -> Answer {
+        self.answer(self.command(args).env(crash_points::VARIABLE, place)).await
+    }
+
+    async fn answer(&self, command: &mut Command) -> Answer {
+        Answer::of(&within("hubctl", command.output()).await.unwrap())
+    }
+
+    fn command(&self, args: &[&str]) -> Command {
         let mut command = Command::new(env!("CARGO_BIN_EXE_hubctl"));
         command.args(args).env("DATABASE_URL", self.database.url()).env("NATS_URL", self.server.url());
         command.env("USER", "operator");
-        Answer::of(&command.output().await.unwrap())
+        command
     }
 
     pub(crate) async fn head(&self) -> Position {

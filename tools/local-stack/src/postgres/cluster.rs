@@ -85,13 +85,17 @@ fn refuse_foreign_files(dir: &Path) -> Result<()> {
     Ok(())
 }
 
+/// A password of letters and digits.
+pub(crate) fn new_password() -> String {
+    Alphanumeric.sample_string(&mut rand::rng(), PASSWORD_CHARS)
+}
+
 fn write_password(file: &Path) -> Result<()> {
     let doing = || format!("write {}", file.display());
     placement::remove_file(file)?;
     let mut options = OpenOptions::new();
     let mut file = options.write(true).create_new(true).mode(0o600).open(file).doing(doing)?;
-    let password = Alphanumeric.sample_string(&mut rand::rng(), PASSWORD_CHARS);
-    writeln!(file, "{password}").and_then(|()| file.sync_all()).doing(doing)
+    writeln!(file, "{}", new_password()).and_then(|()| file.sync_all()).doing(doing)
 }
 
 async fn initdb(cluster: &Cluster<'_>, dir: &Path, password_file: &Path) -> Result<()> {

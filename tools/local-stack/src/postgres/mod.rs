@@ -27,18 +27,23 @@ use crate::{
 };
 use binaries::Binaries;
 use cluster::Cluster;
+pub(crate) use cluster::new_password;
 use placement::Place;
 
 /// The superuser of a private server.
 const USER: &str = "hub";
+/// What services sign in as.
+pub const SERVICE_LOGIN: &str = "hub_app";
+/// The role whose members may do what services do; the migrations say what that is.
+const SERVICE_ROLE: &str = "hub_services";
 /// The database that every cluster has.
 const MAINTENANCE_DATABASE: &str = "postgres";
 /// Recovery after a crash replays up to `max_wal_size` of log before the first connection.
 const READY_WITHIN: Duration = Duration::from_secs(150);
 /// A fast shutdown ends sessions at once but writes a checkpoint.
 const STOP_WITHIN: Duration = Duration::from_secs(30);
-/// SQLSTATE of a database that exists, and of two that create it at the same instant.
-const DUPLICATE: [&str; 2] = ["42P04", "23505"];
+/// SQLSTATE of a database or role that exists, and of two that create it at the same instant.
+const DUPLICATE: [&str; 3] = ["42P04", "42710", "23505"];
 /// The SQLSTATE classes of refused access: waiting would not help.
 const ACCESS_REFUSED: &str = "28";
 
@@ -108,12 +113,32 @@ impl PostgresServer {
         format!("postgres://{USER}:{password}@127.0.0.1:{port}/{database}?sslmode=disable")
     }
 
+    /// The connection string of the services, once [`PostgresServer::create_service_login`] has made their login.
+    #[must_use]
+    pub fn service_url(&self, database: &str, password: &str) -> String {
+        let port = self.launch.port;
+        format!("postgres://{SERVICE_LOGIN}:{password}@127.0.0.1:{port}/{database}?sslmode=disable")
+    }
+
     /// Creates a database; nothing happens when it exists.
     pub async fn create_database(&self, name: &str) -> Result<()> {
         let create = format!("CREATE DATABASE \"{}\"", name.replace('"', "\"\""));
-        let failed = |source| Error::Database { doing: format!("create the database {name}"), source };
+        self.create(&create, &format!("create the database {name}")).await
+    }
+
+    /// Creates the login of the services, and the role it belongs to; `password` holds letters, digits and hyphens only.
+    pub async fn create_service_login(&self, password: &str) -> Result<()> {
+        let doing = "create the login of the services";
+        self.create(&format!("CREATE ROLE {SERVICE_ROLE} NOLOGIN"), doing).await?;
+        self.create(&format!("CREATE ROLE {SERVICE_LOGIN} LOGIN IN ROLE {SERVICE_ROLE}"), doing).await?;
+        self.create(&format!("ALTER ROLE {SERVICE_LOGIN} PASSWORD '{password}'"), doing).await
+    }
+
+    /// Runs a statement that makes something, unless that is there already.
+    async fn create(&self, statement: &str, doing: &str) -> Result<()> {
+        let failed = |source| Error::Database { doing: doing.to_owned(), source };
         let mut connection = connect(self.launch.port, &self.password).await.map_err(failed)?;
-        if let Err(error) = sqlx::raw_sql(AssertSqlSafe(create)).execute(&mut connection).await
+        if let Err(error) = sqlx::raw_sql(AssertSqlSafe(statement)).execute(&mut connection).await
             && !sqlstate(&error).is_some_and(|code| DUPLICATE.contains(&code.as_str()))
         {
             return Err(failed(error));

@@ -15,10 +15,10 @@ use crate::{
     gateway::{Gateway, Upstreams},
     nats::{NatsOptions, NatsServer},
     ports,
-    postgres::{PostgresOptions, PostgresServer},
+    postgres::{PostgresOptions, PostgresServer, new_password},
     service::Service,
 };
-use plan::{Plan, answers};
+use plan::{Databases, Plan, answers};
 
 /// The database of the system.
 const DATABASE: &str = "hub";
@@ -129,13 +129,14 @@ impl Stack {
         let logs = options.data_dir.join("logs");
         fs::create_dir_all(&logs).doing(|| format!("create {}", logs.display()))?;
         let postgres = start_postgres(options, &logs, &say).await?;
+        let databases = sign_services_in(&postgres).await?;
         say("starting nats-server with JetStream");
         let mut nats_options = NatsOptions::new(options.data_dir.join("nats"), logs.join("nats.log"));
         nats_options.port = Some(options.ports.nats);
         nats_options.monitor_port = Some(options.ports.nats_monitor);
         let nats = NatsServer::start(&nats_options).await?;
 
-        let plan = Plan::new(options, &logs, &postgres.url(DATABASE), &nats.url());
+        let plan = Plan::new(options, &logs, &databases, &nats.url());
         say("migrating the database");
         plan.prepare().await?;
         let mut services = Vec::new();
@@ -161,7 +162,7 @@ impl Stack {
         format!("http://127.0.0.1:{}", self.ports.gateway)
     }
 
-    /// The connection string of the log and the read models.
+    /// The connection string of the log and the read models, for their owner.
     #[must_use]
     pub fn database_url(&self) -> String {
         self.postgres.url(DATABASE)
@@ -236,6 +237,13 @@ pub fn remove_data(data_dir: &Path) -> Result<()> {
         }
     }
     Ok(())
+}
+
+/// A login of the services with a password that lasts until the next start.
+async fn sign_services_in(postgres: &PostgresServer) -> Result<Databases> {
+    let password = new_password();
+    postgres.create_service_login(&password).await?;
+    Ok(Databases { owner: postgres.url(DATABASE), services: postgres.service_url(DATABASE, &password) })
 }
 
 async fn start_postgres(options: &StackOptions, logs: &Path, say: &impl Fn(&str)) -> Result<PostgresServer> {

@@ -14,21 +14,35 @@ use crate::{
     service::{Service, ServiceSpec},
 };
 
+/// Connection strings of the one database.
+pub(super) struct Databases {
+    /// Of who migrates.
+    pub(super) owner: String,
+    /// Of the services.
+    pub(super) services: String,
+}
+
 /// What each process is told.
 pub(super) struct Plan<'a> {
     options: &'a StackOptions,
     logs: &'a Path,
+    databases: &'a Databases,
     backbone: Vec<(OsString, OsString)>,
 }
 
 impl<'a> Plan<'a> {
-    pub(super) fn new(options: &'a StackOptions, logs: &'a Path, database_url: &str, nats_url: &str) -> Self {
+    pub(super) fn new(
+        options: &'a StackOptions,
+        logs: &'a Path,
+        databases: &'a Databases,
+        nats_url: &str,
+    ) -> Self {
         let backbone = env(&[
-            ("DATABASE_URL", database_url),
+            ("DATABASE_URL", &databases.services),
             ("NATS_URL", nats_url),
             ("HUB_MASTER_KEY_FILE", &options.data_dir.join("master.key").display().to_string()),
         ]);
-        Self { options, logs, backbone }
+        Self { options, logs, databases, backbone }
     }
 
     /// The master key and the schema, made where they are missing.
@@ -38,7 +52,7 @@ impl<'a> Plan<'a> {
     }
 
     async fn hubctl(&self, name: &str, args: &[&str]) -> Result<()> {
-        let spec = self.spec("hubctl", name, args, &[]);
+        let spec = self.spec("hubctl", name, args, &[("DATABASE_URL", &self.databases.owner)]);
         match Service::start(&spec)?.ended().await {
             Some(status) if status.success() => Ok(()),
             status => Err(Error::Ended {

@@ -1,4 +1,5 @@
-//! A fresh database per test, all on one Postgres server per test process.
+//! A fresh database per test, all on one Postgres server per test process. Its URL is the owner's, who migrates;
+//! services use the other one.
 
 use std::sync::atomic::{AtomicU32, Ordering};
 
@@ -12,6 +13,8 @@ use crate::{
 
 /// Lives until the process ends: its directory is deleted by the next test process.
 static SERVER: OnceCell<(PostgresServer, TempDir)> = OnceCell::const_new();
+/// Opens a server that nobody else can reach and that lives as long as a test.
+const SERVICE_PASSWORD: &str = "of-tests";
 static NEXT: AtomicU32 = AtomicU32::new(1);
 
 /// An empty database of its own.
@@ -19,6 +22,7 @@ static NEXT: AtomicU32 = AtomicU32::new(1);
 pub struct TestDatabase {
     name: String,
     url: String,
+    service_url: String,
 }
 
 impl TestDatabase {
@@ -27,13 +31,20 @@ impl TestDatabase {
         let (server, _) = SERVER.get_or_try_init(start).await?;
         let name = format!("test_{}", NEXT.fetch_add(1, Ordering::Relaxed));
         server.create_database(&name).await?;
-        Ok(Self { url: server.url(&name), name })
+        let service_url = server.service_url(&name, SERVICE_PASSWORD);
+        Ok(Self { url: server.url(&name), service_url, name })
     }
 
-    /// The connection string.
+    /// The connection string of whoever migrates, who may do everything.
     #[must_use]
     pub fn url(&self) -> &str {
         &self.url
+    }
+
+    /// The connection string of the services, who may do what their role may.
+    #[must_use]
+    pub fn service_url(&self) -> &str {
+        &self.service_url
     }
 
     /// The name of the database.
@@ -48,5 +59,7 @@ async fn start() -> Result<(PostgresServer, TempDir)> {
     let data_dir = dir.path().join(super::temp_dir::POSTGRES_DIR);
     let mut options = PostgresOptions::new(data_dir, dir.path().join("postgres.log"));
     options.throwaway = true;
-    Ok((PostgresServer::start(&options).await?, dir))
+    let server = PostgresServer::start(&options).await?;
+    server.create_service_login(SERVICE_PASSWORD).await?;
+    Ok((server, dir))
 }

@@ -5,7 +5,11 @@
 
 mod bus;
 mod database;
+mod patience;
+mod scale;
 mod temp_dir;
 
 pub use bus::TestNats;
 pub use database::TestDatabase;
+pub use patience::{PATIENCE, eventually, within};
+pub use scale::scaled;
