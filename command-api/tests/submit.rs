@@ -2,6 +2,7 @@
 
 #![expect(clippy::unwrap_used, reason = "a panic is how a test fails")]
 
+#[expect(dead_code, reason = "these tests need the answers, not the database")]
 mod support;
 
 use axum::{body::Body, http::Request};

@@ -4,6 +4,7 @@
 
 mod desk;
 #[path = "../support/mod.rs"]
+#[expect(dead_code, reason = "these tests need the answers, not the database")]
 mod support;
 
 mod corrections;
