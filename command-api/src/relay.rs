@@ -241,11 +241,11 @@ impl Relay {
             events = next?;
         }
         publisher.send(&events).await?;
-        let published = publisher.flush().await?;
-        if published != tail {
+        let end = publisher.flush().await?;
+        if end != tail {
             reach("relay.published");
         }
-        self.progress.reset(published.position);
-        Ok(published)
+        self.progress.reset(end.position);
+        Ok(end)
     }
 }

@@ -171,12 +171,12 @@ async fn a_relay_killed_between_any_two_steps_leaves_no_hole_and_no_double() {
             world.submit(4).await;
             let place = format!("{step}:{}", 1 + round % 4);
             let process = world.process(Some(&place));
-            let died = async {
+            let died = Box::pin(async {
                 tokio::select! {
                     status = process.service.ended() => status.unwrap(),
                     () = async { loop { world.submit(1).await } } => unreachable!(),
                 }
-            };
+            });
             let status = within(format!("the death at {place}"), died).await;
             assert_eq!(status.signal(), Some(KILLED), "{place} was never reached: {status}");
         }

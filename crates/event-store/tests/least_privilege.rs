@@ -34,7 +34,7 @@ fn append(ticket: u128) -> Append {
 
 /// The SQLSTATE that a statement is refused with.
 async fn refusal(pool: &PgPool, sql: &'static str) -> String {
-    let refused = sqlx::raw_sql(sql).execute(pool).await.expect_err(sql);
+    let Err(refused) = sqlx::raw_sql(sql).execute(pool).await else { panic!("not refused: {sql}") };
     refused.as_database_error().unwrap().code().unwrap().into_owned()
 }
 

@@ -176,12 +176,12 @@ impl World {
     /// Runs the stage until it dies at `place`, with new events coming all the while.
     async fn killed_at(&self, place: &str) {
         let child = self.child(Some(place));
-        let died = async {
+        let died = Box::pin(async {
             tokio::select! {
                 status = child.ended() => status.unwrap(),
                 () = async { loop { self.append(2).await } } => unreachable!(),
             }
-        };
+        });
         let status = within(format!("the death at {place}"), died).await;
         assert_eq!(status.signal(), Some(KILLED), "{place} was never reached: {status}");
     }
