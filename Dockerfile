@@ -48,5 +48,7 @@ COPY --from=build-analyzer /out/lib/ /usr/local/lib/
 COPY --from=build-analyzer /out/model/ /model/minilm-l6-v2/
 COPY --from=build-analyzer /hub/analyzer-worker/model/ /model/heads/
 COPY --from=build-analyzer /hub/target/release/analyzer-worker /usr/local/bin/
-ENV ANALYZER_MODEL_DIR=/model/minilm-l6-v2 ANALYZER_HEADS_DIR=/model/heads
+ENV ANALYZER_MODEL_DIR=/model/minilm-l6-v2 ANALYZER_HEADS_DIR=/model/heads ANALYZER_PROMOTED_DIR=/data/promoted-models
+# Big blocks stay with the process: see ALLOCATOR in tools/local-stack.
+ENV MALLOC_MMAP_THRESHOLD_=1073741824 MALLOC_TRIM_THRESHOLD_=1073741824 MALLOC_TOP_PAD_=67108864
 ENTRYPOINT ["analyzer-worker"]

@@ -1,6 +1,6 @@
 # Two commands matter: `make up` runs the system, `make test` proves it.
 .DEFAULT_GOAL := help
-.PHONY: help up test check fmt lint deny drift deps clean-data sqlx schemas train
+.PHONY: help up test check fmt lint deny drift deps clean-data sqlx schemas train bench-analyzer soak
 
 help: ## Show this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## /{printf "  make %-11s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -42,6 +42,13 @@ sqlx: ## Refresh .sqlx after a change of a query or a migration
 
 schemas: ## Refresh schemas/json after a change of an event type
 	UPDATE_SCHEMAS=1 cargo test -p schemas --test contracts
+
+bench-analyzer: deps ## Our analyzer beside Python transformers and onnxruntime, taking turns; OPTIONS=… of tools/bench-analyzer/bench.py
+	cargo build --release --locked -p analyzer-worker
+	tools/bench-analyzer/run $(OPTIONS)
+
+soak: deps ## Analyze for SOAK_SECONDS (600) and show that memory stays flat
+	SOAK_SECONDS=$${SOAK_SECONDS:-600} cargo test --locked -p analyzer-worker --test engine -- --ignored --nocapture memory_stays_flat
 
 train: deps ## Train the analyzer's heads from analyzer-worker/training and write docs/MODEL_CARD.md
 	cargo run --release --locked -p analyzer-worker -- train

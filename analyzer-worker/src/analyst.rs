@@ -48,6 +48,12 @@ impl Analyst {
         Ok(Self { embedder, heads: Heads::load(&settings.heads_dir)? })
     }
 
+    /// The encoder with its tokenizer.
+    #[must_use]
+    pub const fn embedder(&self) -> &Embedder {
+        &self.embedder
+    }
+
     /// The trained heads.
     #[must_use]
     pub const fn heads(&self) -> &Heads {

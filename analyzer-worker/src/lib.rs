@@ -11,7 +11,12 @@
 //! - [`analyst`]: the whole analysis of a batch
 //! - [`engine`]: analysts on threads of their own
 //! - [`models`]: promoted models
+//! - [`ticket_text`]: what is to be read of a ticket
 //! - [`worker`]: the stage on the log
+//! - [`transcription`]: recordings to text, a stage of its own
+//! - [`replay`]: history, or what happens now, through another model
+//! - [`relearn`]: another model from what people corrected
+//! - [`measure`]: how fast it is, for benchmarks that take turns
 //! - [`http`]: `POST /analyze`
 //! - [`serve`]: both, as a service
 //! - `metric`: what is measured while it runs
@@ -25,12 +30,17 @@ pub mod http;
 pub mod labels;
 pub mod language;
 pub mod learning;
+pub mod measure;
 mod metric;
 pub mod model;
 pub mod models;
+pub mod relearn;
+pub mod replay;
 pub mod rules;
 pub mod sentences;
 pub mod serve;
 pub mod settings;
 pub mod summary;
+pub mod ticket_text;
+pub mod transcription;
 pub mod worker;

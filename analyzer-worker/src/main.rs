@@ -7,6 +7,9 @@ use analyzer_worker::{
         evaluate::{EvaluateSettings, evaluate},
         train::{TrainSettings, train},
     },
+    measure::{MeasureSettings, measure},
+    relearn::{self, Registry, RelearnSettings},
+    replay::{ReplaySettings, replay},
     serve,
     settings::ServeSettings,
 };
@@ -29,6 +32,16 @@ enum Command {
     Train(TrainSettings),
     /// Answer about tickets never learned from, and count
     Evaluate(EvaluateSettings),
+    /// Compare recorded answers with those of another model; changes nothing
+    Replay(Box<ReplaySettings>),
+    /// Learn from what people corrected, and promote the model if it does better
+    Relearn(Box<RelearnSettings>),
+    /// Let the model before the last promotion answer again
+    Rollback(Box<Registry>),
+    /// List the promotions
+    Promotions(Box<Registry>),
+    /// Time what each line on standard input asks for, for benchmarks
+    Measure(Box<MeasureSettings>),
 }
 
 fn main() -> anyhow::Result<()> {
@@ -41,6 +54,11 @@ fn main() -> anyhow::Result<()> {
             print(&evaluate(&settings)?);
             Ok(())
         }
+        Command::Replay(settings) => wait_and_print(replay(*settings)),
+        Command::Relearn(settings) => wait_and_print(relearn::relearn(*settings)),
+        Command::Rollback(registry) => wait_and_print(relearn::rollback(*registry)),
+        Command::Promotions(registry) => wait_and_print(relearn::history(*registry)),
+        Command::Measure(settings) => measure(&settings),
     }
 }
 
@@ -72,6 +90,13 @@ async fn serve(
 ) -> anyhow::Result<()> {
     keep_panics_quiet();
     serve::run(settings, metrics).await
+}
+
+#[tokio::main]
+async fn wait_and_print(work: impl Future<Output = anyhow::Result<String>>) -> anyhow::Result<()> {
+    keep_panics_quiet();
+    print(&work.await?);
+    Ok(())
 }
 
 fn report_training(settings: &TrainSettings) -> anyhow::Result<()> {

@@ -14,6 +14,7 @@ use crate::{
     http,
     models::Models,
     settings::ServeSettings,
+    transcription::{self, Transcriber, TranscriptionStage},
     worker::{STAGE, Worker},
 };
 
@@ -50,6 +51,12 @@ pub async fn run(settings: ServeSettings, metrics: PrometheusHandle) -> anyhow::
     let router = http::router(engine.clone(), health);
     let stage = Stage { name: STAGE, store: store.clone(), nats_url: settings.backbone.nats_url };
     let appended = store.appended();
+    if let Some(transcriber) = Transcriber::new(&settings.transcription)? {
+        let stage = Stage { name: transcription::STAGE, ..stage.clone() };
+        let recordings = TranscriptionStage::new(store.clone(), keys.clone(), transcriber);
+        let progress = Progress::new(transcription::STAGE);
+        shutdown.spawn("transcriber", reaction::run(stage, recordings, progress, stop.clone()));
+    }
     let worker = Worker::new(store, keys, engine, models);
     shutdown.spawn("http", service_host::http::serve(listener, router, Cors::none(), stop.clone()));
     shutdown.spawn("worker", reaction::run(stage, worker, progress, stop.clone()));

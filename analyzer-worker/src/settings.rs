@@ -5,6 +5,8 @@ use std::path::PathBuf;
 use clap::{Args, ValueEnum};
 use service_host::settings::{Backbone, Listen};
 
+use crate::transcription::engine::TranscriptionSettings;
+
 /// What the service needs.
 #[derive(Clone, Debug, Args)]
 pub struct ServeSettings {
@@ -17,6 +19,9 @@ pub struct ServeSettings {
     /// Folder that promoted models are unpacked to
     #[arg(long, env = "ANALYZER_PROMOTED_DIR", default_value = ".local/promoted-models")]
     pub promoted_dir: PathBuf,
+    /// Recordings.
+    #[command(flatten)]
+    pub transcription: TranscriptionSettings,
     /// Encoder and heads.
     #[command(flatten)]
     pub model: ModelSettings,

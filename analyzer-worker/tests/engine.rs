@@ -4,6 +4,8 @@
 
 mod support;
 
+use std::time::{Duration, Instant};
+
 use analyzer_worker::{
     engine::{Engine, StartError},
     labels::{CATEGORIES, KINDS, ROUTES},
@@ -108,4 +110,42 @@ fn heads_that_do_not_belong_together_do_not_load() {
     settings.heads_dir = dir.path().to_owned();
     let error = Engine::start(&settings).err().unwrap();
     assert!(error.to_string().contains("SHA-256"), "{error}");
+}
+
+/// `make soak`. Texts differ each time, so that nothing is reused, and the cache of answers fills up before counting begins.
+#[tokio::test]
+#[ignore = "runs for minutes: make soak"]
+#[expect(clippy::print_stdout, reason = "the figures are what it is run for")]
+async fn memory_stays_flat() {
+    let seconds = std::env::var("SOAK_SECONDS").ok().and_then(|text| text.parse().ok()).unwrap_or(60);
+    let engine = engine();
+    let texts = [TICKET, "How do I reset my password?", "Thanks, the new laptops are great!", "x"];
+    let started = Instant::now();
+    let (mut samples, mut tickets) = (vec![], 0);
+    let mut sample_at = Duration::ZERO;
+    while started.elapsed() < Duration::from_secs(seconds) {
+        let batch = (0..16)
+            .map(|n| request(&format!("{} ({})", texts[n % texts.len()].repeat(1 + n % 3), tickets + n)));
+        for answer in engine.analyze_all(batch.collect()).await {
+            answer.unwrap();
+        }
+        tickets += 16;
+        if started.elapsed() >= sample_at {
+            samples.push(resident());
+            println!("{:>5} s  {tickets:>8} tickets  {:>6.1} MB", started.elapsed().as_secs(), resident());
+            sample_at += Duration::from_secs(seconds) / 20;
+        }
+    }
+    let warm = &samples[samples.len() / 2..];
+    let (least, most) =
+        (warm.iter().copied().fold(f64::MAX, f64::min), warm.iter().copied().fold(0.0, f64::max));
+    println!("second half: {least:.1} to {most:.1} MB over {} tickets", tickets / 2);
+    assert!(most < least * 1.05, "memory grows: {samples:?}");
+}
+
+/// Resident memory of this process, MB.
+fn resident() -> f64 {
+    let status = std::fs::read_to_string("/proc/self/status").unwrap();
+    let line = status.lines().find_map(|line| line.strip_prefix("VmRSS:")).unwrap();
+    line.split_whitespace().next().unwrap().parse::<f64>().unwrap() / 1e3
 }

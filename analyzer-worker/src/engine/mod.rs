@@ -166,6 +166,8 @@ impl Engine {
     /// now go on.
     pub fn switch_to(&self, heads_dir: PathBuf) {
         self.shared.heads.send_replace(heads_dir);
+        // The threads look at it when a ticket comes, so the next one must come to them.
+        self.reuse.clear();
     }
 
     /// Analyzes a ticket, or repeats the answer that the same text got from the same model. Waits while the queue is full,

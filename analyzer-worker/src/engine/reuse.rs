@@ -85,6 +85,11 @@ impl Reuse {
         self.kept.lock().unwrap_or_else(PoisonError::into_inner).insert(place, kept);
     }
 
+    /// Forgets everything.
+    pub(super) fn clear(&self) {
+        self.kept.lock().unwrap_or_else(PoisonError::into_inner).clear();
+    }
+
     fn cipher(&self, model: &ModelRef, request: &Request) -> XChaCha20Poly1305 {
         XChaCha20Poly1305::new(&self.digest("seal", model, request).into())
     }

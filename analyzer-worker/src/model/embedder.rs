@@ -2,7 +2,7 @@
 
 use std::{ops::Range, path::Path};
 
-use tch::Tensor;
+use tch::{Kind, Tensor};
 
 use super::{
     LoadError,
@@ -27,6 +27,12 @@ impl Embedder {
         let tokenizer = Tokenizer::load(model_dir)?;
         let encoder = precision::choose(&Weights::load(model_dir)?, &tokenizer, choice);
         Ok(Self { tokenizer, encoder })
+    }
+
+    /// The number format it computes in.
+    #[must_use]
+    pub const fn kind(&self) -> Kind {
+        self.encoder.kind()
     }
 
     /// Cuts a text into word pieces.

@@ -149,6 +149,12 @@ impl Packing {
 }
 
 impl Encoder {
+    /// The number format it computes in.
+    #[must_use]
+    pub const fn kind(&self) -> Kind {
+        self.kind
+    }
+
     /// Length of an embedding.
     #[must_use]
     pub fn dimension(&self) -> i64 {

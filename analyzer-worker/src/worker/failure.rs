@@ -7,7 +7,7 @@ use schemas::event::DecodeError;
 use subscription::Fate;
 use ticket::Rejection;
 
-use crate::{engine::AnalyzeError, models::ModelsError};
+use crate::{engine::AnalyzeError, models::ModelsError, ticket_text::UnreadableTicket};
 
 /// Before trying again what a neighbour's outage stopped.
 const PAUSE: Duration = Duration::from_secs(2);
@@ -17,12 +17,10 @@ const PAUSE: Duration = Duration::from_secs(2);
 pub(super) enum Failure {
     #[error("the event cannot be read: {0}")]
     Malformed(#[from] DecodeError),
-    #[error("the ticket does not begin with its submission")]
-    NoSubmission,
     #[error("the personal data cannot be had")]
     Keys(#[from] KeyError),
-    #[error("the ticket cannot be read")]
-    Load(#[from] StoreError),
+    #[error(transparent)]
+    Ticket(#[from] UnreadableTicket),
     #[error(transparent)]
     Model(#[from] AnalyzeError),
     #[error("the promoted model cannot be had")]
@@ -32,6 +30,14 @@ pub(super) enum Failure {
 }
 
 impl Failure {
+    /// Whether the requester was erased meanwhile.
+    pub(super) const fn is_erasure(&self) -> bool {
+        matches!(
+            self,
+            Self::Keys(KeyError::Erased(_)) | Self::Ticket(UnreadableTicket::Keys(KeyError::Erased(_)))
+        )
+    }
+
     /// What a neighbour's return can heal is tried again; the rest needs an operator.
     pub(super) fn into_fate(self) -> Fate {
         if matches!(self, Self::Keys(KeyError::WrongMasterKey | KeyError::MasterKeyFile { .. })) {
@@ -46,7 +52,7 @@ impl Failure {
         match self {
             Self::Keys(KeyError::Store(error))
             | Self::Append(HandleError::Load(error))
-            | Self::Load(error)
+            | Self::Ticket(UnreadableTicket::Load(error) | UnreadableTicket::Keys(KeyError::Store(error)))
             | Self::Models(ModelsError::Store(error)) => !matches!(error, StoreError::Damaged { .. }),
             Self::Append(HandleError::Append(error)) => {
                 matches!(error, AppendError::Unavailable(_) | AppendError::Conflict { .. })
@@ -62,9 +68,8 @@ impl Failure {
         match self {
             Self::Keys(source) => format!("{self}: {source}"),
             Self::Append(source) => format!("{self}: {source}"),
-            Self::Load(source) => format!("{self}: {source}"),
             Self::Models(source) => format!("{self}: {source}"),
-            Self::Malformed(_) | Self::Model(_) | Self::NoSubmission => self.to_string(),
+            Self::Malformed(_) | Self::Model(_) | Self::Ticket(_) => self.to_string(),
         }
     }
 }

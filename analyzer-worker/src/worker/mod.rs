@@ -12,7 +12,7 @@ mod failure;
 mod promotion;
 mod submission;
 
-use event_store::{EventStore, PersonalKeys, Stamp, personal_keys::KeyError};
+use event_store::{EventStore, PersonalKeys, Stamp};
 use futures::{StreamExt as _, stream};
 use schemas::{Envelope, EventId, TicketEvent, event::AnalysisFailed};
 use subscription::{Fate, Reaction};
@@ -53,7 +53,7 @@ impl Worker {
         match self.work(envelope).await {
             Ok(fate) => fate,
             // Erased meanwhile: there is nothing left to analyze.
-            Err(Failure::Keys(KeyError::Erased(_))) => Fate::Done,
+            Err(failure) if failure.is_erasure() => Fate::Done,
             Err(failure) => failure.into_fate(),
         }
     }

@@ -1,28 +1,21 @@
-//! A ticket's text to `TicketAnalyzed`. The text is what was written, and below it what was said in recordings that have
-//! been written down by then; offsets of entities count through both.
+//! A ticket's text to `TicketAnalyzed`.
 
 use std::time::Duration;
 
 use event_store::personal_keys::KeyError;
-use schemas::{
-    Envelope, EventId, RequesterId, TicketEvent, Version, analysis::SealedAnalysis, event::TicketSubmitted,
-};
+use schemas::{Envelope, EventId, RequesterId, TicketEvent, analysis::SealedAnalysis};
 use subscription::Fate;
 use ticket::{Command, decide, evolve};
 
 use super::{Failure, Worker, stamp};
-use crate::{analyst::Analyzed, engine::Request, metric, rules};
+use crate::{
+    analyst::Analyzed,
+    metric, rules,
+    ticket_text::{self, TicketText},
+};
 
 /// Before asking the model again that could not run.
 const ANALYZE_AGAIN: Duration = Duration::from_secs(30);
-
-/// What is to be analyzed of a ticket.
-struct Text {
-    requester: RequesterId,
-    request: Request,
-    /// The version of the ticket it was read at, where later events may add to it.
-    version: Option<Version>,
-}
 
 impl Worker {
     /// Answers at once, by rules where the model cannot, and then asks for another attempt.
@@ -44,36 +37,16 @@ impl Worker {
         }
     }
 
-    async fn read(&self, envelope: &Envelope) -> Result<Text, Failure> {
-        if let TicketEvent::Submitted(submitted) = envelope.event()?
-            && submitted.attachments.is_empty()
-        {
-            let request = self.open(envelope.id, &submitted).await?;
-            return Ok(Text { requester: submitted.requester.id, request, version: None });
-        }
-        let stream = self.store.read_stream(envelope.subject, Version::NONE).await?;
-        self.read_with_transcripts(&stream).await
+    async fn read(&self, envelope: &Envelope) -> Result<TicketText, Failure> {
+        Ok(match envelope.event()? {
+            TicketEvent::Submitted(submitted) => {
+                ticket_text::of_submission(&self.store, &self.keys, envelope, submitted).await?
+            }
+            _ => ticket_text::of_ticket(&self.store, &self.keys, envelope.subject).await?,
+        })
     }
 
-    async fn read_with_transcripts(&self, stream: &[Envelope]) -> Result<Text, Failure> {
-        let first = stream.first().ok_or(Failure::NoSubmission)?;
-        let TicketEvent::Submitted(submitted) = first.event()? else { return Err(Failure::NoSubmission) };
-        let mut request = self.open(first.id, &submitted).await?;
-        for event in stream.iter().filter(|event| event.type_name == "hub.ticket.transcribed.v1") {
-            let TicketEvent::Transcribed(transcript) = event.event()? else { continue };
-            let said = self.keys.open_sealed(&transcript.text, event.id, "text").await?;
-            request.description = format!("{}\n\n{said}", request.description);
-        }
-        let version = stream.last().map(|event| event.version);
-        Ok(Text { requester: submitted.requester.id, request, version })
-    }
-
-    async fn open(&self, id: EventId, submitted: &TicketSubmitted) -> Result<Request, KeyError> {
-        let description = self.keys.open_sealed(&submitted.description, id, "description").await?;
-        Ok(Request { description, request_type: submitted.request_type.clone() })
-    }
-
-    async fn record(&self, cause: &Envelope, text: &Text, analyzed: Analyzed) -> Result<(), Failure> {
+    async fn record(&self, cause: &Envelope, text: &TicketText, analyzed: Analyzed) -> Result<(), Failure> {
         metric::answered(&analyzed.analysis);
         // An id of its own, so that the full answer can follow.
         let purpose = if analyzed.analysis.degraded { "degraded-analysis" } else { "analysis" };

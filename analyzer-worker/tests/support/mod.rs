@@ -1,6 +1,9 @@
 //! The real model for tests.
 
-use std::path::{Path, PathBuf};
+use std::{
+    path::{Path, PathBuf},
+    sync::LazyLock,
+};
 
 use analyzer_worker::{
     engine::{Engine, Request},
@@ -33,10 +36,16 @@ pub(crate) fn settings(precision: PrecisionChoice) -> ModelSettings {
     }
 }
 
-/// A running engine.
+/// A running engine, shared by the tests of a file: a model takes seconds to load in a debug build.
 #[allow(dead_code, reason = "not every test file needs one")]
-#[track_caller]
 pub(crate) fn engine() -> Engine {
+    static SHARED: LazyLock<Engine> = LazyLock::new(own_engine);
+    SHARED.clone()
+}
+
+/// An engine of a test's own, to do things to.
+#[allow(dead_code, reason = "not every test file needs one")]
+pub(crate) fn own_engine() -> Engine {
     Engine::start(&settings(PrecisionChoice::F32)).unwrap()
 }
 

@@ -9,6 +9,7 @@
 //! - [`commands::parked`]: events that a stage has passed without finishing them
 //! - [`commands::crm`]: the CRM sink, operated like a queue
 //! - [`commands::why_stuck`]: what holds whom
+//! - [`commands::analyzer`]: what answers, and what would answer otherwise
 //! - [`commands::clean_data`]: deletes what `up` kept
 //! - [`backbone`]: where the log and the bus are
 //! - [`diagnosis`]: asks the database who holds whom
@@ -60,6 +61,9 @@ enum Command {
     Crm(commands::crm::Args),
     /// Show what holds whom: stages, their leaders, locks, the bus, the CRM; and what holds one ticket
     WhyStuck(commands::why_stuck::Args),
+    /// The model that answers: compare, train, promote, roll back
+    #[command(subcommand)]
+    Analyzer(commands::analyzer::Args),
     /// Delete everything `hubctl up` kept: log, read models, bus, keys, CRM records, logs
     CleanData(commands::clean_data::Args),
 }
@@ -76,6 +80,7 @@ async fn main() -> anyhow::Result<ExitCode> {
         Command::Parked(args) => commands::parked::run(args).await?,
         Command::Crm(args) => return commands::crm::run(args).await,
         Command::WhyStuck(args) => commands::why_stuck::run(args).await?,
+        Command::Analyzer(args) => return commands::analyzer::run(args).await,
         Command::CleanData(args) => commands::clean_data::run(&args)?,
     }
     Ok(ExitCode::SUCCESS)

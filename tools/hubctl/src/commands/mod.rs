@@ -1,5 +1,6 @@
 //! One file per command: its flags, and what it does.
 
+pub(crate) mod analyzer;
 pub(crate) mod bus;
 pub(crate) mod clean_data;
 pub(crate) mod crm;

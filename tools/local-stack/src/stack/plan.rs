@@ -14,6 +14,14 @@ use crate::{
     service::{Service, ServiceSpec},
 };
 
+/// glibc hands big blocks back to the kernel whenever they are freed, and a forward pass frees big blocks all the time. Kept,
+/// they cost about 100 MB and save the page faults.
+const ALLOCATOR: [(&str, &str); 3] = [
+    ("MALLOC_MMAP_THRESHOLD_", "1073741824"),
+    ("MALLOC_TRIM_THRESHOLD_", "1073741824"),
+    ("MALLOC_TOP_PAD_", "67108864"),
+];
+
 /// Connection strings of the one database.
 pub(super) struct Databases {
     /// Of who migrates.
@@ -84,6 +92,9 @@ impl<'a> Plan<'a> {
                 self.service(
                     "analyzer-worker",
                     &[
+                        ALLOCATOR[0],
+                        ALLOCATOR[1],
+                        ALLOCATOR[2],
                         ("ANALYZER_LISTEN", &listen(ports.analyzer)),
                         ("ANALYZER_MODEL_DIR", &path(&self.options.model_dir)),
                         ("ANALYZER_HEADS_DIR", &path(&self.options.heads_dir)),

@@ -1,0 +1,160 @@
+"""Lets our analyzer and its peers take turns and prints a table of ratios. See `run`."""
+
+import argparse
+import datetime
+import glob
+import json
+import os
+import random
+import statistics
+import subprocess
+import sys
+import tempfile
+import time
+
+parser = argparse.ArgumentParser(description=__doc__)
+parser.add_argument("--tickets", type=int, default=96, help="tickets of a round")
+parser.add_argument("--rounds", type=int, default=5, help="rounds; every contestant has its turn in each")
+parser.add_argument("--budget", type=float, default=540, help="seconds after which no round is begun")
+parser.add_argument("--write", metavar="FILE", help="replace the section `## Analyzer` of this file")
+parser.add_argument("--model-dir", default=".local/minilm-l6-v2")
+args = parser.parse_args()
+
+target = os.environ.get("CARGO_TARGET_DIR", "target")
+worker = os.path.join(target, "release", "analyzer-worker")
+work_dir = tempfile.mkdtemp(prefix="bench-analyzer-")
+texts_file = os.path.join(work_dir, "texts.jsonl")
+
+# The labelled tickets, a sample that is always the same.
+lines = []
+for path in sorted(glob.glob("analyzer-worker/training/*.jsonl")):
+    with open(path, encoding="utf-8") as file:
+        lines += [json.loads(line) for line in file if line.strip()]
+random.Random(1).shuffle(lines)
+with open(texts_file, "w", encoding="utf-8") as file:
+    for line in lines[: args.tickets]:
+        file.write(json.dumps({key: line[key] for key in ("description", "request_type")}) + "\n")
+
+
+class Contestant:
+    def __init__(self, name, command):
+        environment = {
+            **os.environ, "OMP_NUM_THREADS": "1", "MKL_NUM_THREADS": "1", "RUST_LOG": "error",
+            # As the service is started: see ALLOCATOR in local-stack.
+            "MALLOC_MMAP_THRESHOLD_": "1073741824", "MALLOC_TRIM_THRESHOLD_": "1073741824",
+            "MALLOC_TOP_PAD_": "67108864",
+        }
+        self.name = name
+        self.process = subprocess.Popen(
+            command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True, env=environment,
+            stderr=open(os.path.join(work_dir, name + ".err"), "w"),
+        )
+        self.ready = self.read()
+
+    def read(self):
+        line = self.process.stdout.readline()
+        if not line:
+            sys.exit(f"{self.name} ended: see {work_dir}/{self.name}.err")
+        return json.loads(line)
+
+    def ask(self, line):
+        self.process.stdin.write(line + "\n")
+        self.process.stdin.flush()
+        return self.read()
+
+    def stop(self):
+        self.process.stdin.close()
+        self.process.wait()
+
+
+contestant = os.path.join(os.path.dirname(__file__), "contestant.py")
+python = lambda kind: Contestant(kind, [sys.executable, contestant, kind, args.model_dir, texts_file, work_dir])
+ours = lambda precision: Contestant("ours-" + precision, [
+    worker, "measure", "--texts", texts_file, "--model-dir", args.model_dir, "--precision", precision])
+
+print("bench-analyzer: loading", flush=True)
+loaded = {c.name: c for c in [
+    ours("bf16"), ours("f32"), python("torch-fp32"), python("torch-bf16"), python("onnx-fp32"), python("onnx-int8")]}
+turns = [
+    ("ours-bf16", "embed 1"), ("ours-bf16", "embed 16"), ("ours-bf16", "analyze 1"), ("ours-bf16", "analyze 16"),
+    ("ours-f32", "embed 1"), ("ours-f32", "embed 16"), ("ours-f32", "analyze 1"), ("ours-f32", "analyze 16"),
+    ("torch-fp32", "embed 1"), ("torch-fp32", "embed 8"), ("torch-bf16", "embed 1"), ("torch-bf16", "embed 8"),
+    ("onnx-fp32", "embed 1"), ("onnx-fp32", "embed 8"), ("onnx-int8", "embed 1"), ("onnx-int8", "embed 8"),
+]
+seconds, p50, p99, limits = {}, {}, {}, {"ours-bf16": [], "ours-f32": []}
+started = time.monotonic()
+rounds = 0
+for number in range(args.rounds):
+    if number and time.monotonic() - started > args.budget:
+        break
+    random.shuffle(turns)
+    for name, what in turns:
+        answer = loaded[name].ask(what)
+        seconds.setdefault((name, what), []).append(answer["seconds"])
+        p50.setdefault((name, what), []).append(answer["p50"])
+        p99.setdefault((name, what), []).append(answer["p99"])
+    for name in limits:
+        limits[name].append(loaded[name].ask("limit")["flops"])
+    rounds += 1
+    print(f"bench-analyzer: round {rounds} of {args.rounds}", flush=True)
+pieces = loaded["ours-bf16"].ready["pieces"]
+resident = loaded["ours-bf16"].ask("memory")["resident"]
+for c in loaded.values():
+    c.stop()
+
+tickets = loaded["ours-bf16"].ready["tickets"]
+rate = {key: tickets / statistics.median(values) for key, values in seconds.items()}
+best = lambda name, verb: max(value for (n, what), value in rate.items() if n == name and what.startswith(verb))
+faster = max(("ours-bf16", "ours-f32"), key=lambda name: best(name, "analyze"))
+analyze, embed = best(faster, "analyze"), best(faster, "embed")
+# Multiplications and additions of the six layers: four square matrices of 384 and two of 384 by 1536 for each piece.
+operations = pieces / tickets * 6 * 2 * (4 * 384 * 384 + 2 * 384 * 1536)
+limit = max(limits[faster]) / operations
+
+
+def row(what, value, goal, floor):
+    verdict = "reached" if value >= goal else "above the floor" if value >= floor else "**missed**"
+    return f"| {what} | {value:.2f} | {goal} | {floor} | {verdict} |"
+
+
+table = [
+    "## Analyzer", "",
+    f"`make bench-analyzer`, {datetime.date.today()}: {tickets} tickets of `analyzer-worker/training` "
+    f"({pieces / tickets:.0f} word pieces on average), one thread each, {rounds} interleaved rounds, medians. "
+    f"Load average of the machine at the end: {os.getloadavg()[0]:.1f}. Processor: "
+    + ", ".join(flag for flag in ("avx512f", "avx512_bf16", "avx512_vnni", "amx_bf16")
+                if flag in open("/proc/cpuinfo").read().split()) + ".", "",
+    "| contestant | one at a time, tickets/s | p50 / p99 ms | in batches, tickets/s |", "| --- | --- | --- | --- |",
+]
+for name, verb, batch in [
+    ("ours-bf16", "analyze", 16), ("ours-bf16", "embed", 16), ("ours-f32", "analyze", 16), ("ours-f32", "embed", 16),
+    ("torch-fp32", "embed", 8), ("torch-bf16", "embed", 8), ("onnx-fp32", "embed", 8), ("onnx-int8", "embed", 8),
+]:
+    single, many = (name, f"{verb} 1"), (name, f"{verb} {batch}")
+    what = "whole analysis" if verb == "analyze" else "embedding only"
+    table.append(
+        f"| {name}, {what} | {rate[single]:.1f} | {statistics.median(p50[single]):.1f} / "
+        f"{statistics.median(p99[single]):.1f} | {rate[many]:.1f} |")
+table += [
+    "", f"Ours is {faster} below, the whole analysis unless it says otherwise; the peers only embed.", "",
+    "| ratio | here | goal | floor | |", "| --- | --- | --- | --- | --- |",
+    row("Python transformers fp32, one at a time", analyze / rate["torch-fp32", "embed 1"], 3, 2),
+    row("Python transformers bf16, its best batch", analyze / best("torch-bf16", "embed"), 1.2, 0.9),
+    row("onnxruntime fp32, its best", analyze / best("onnx-fp32", "embed"), 2.5, 2),
+    row("onnxruntime dynamic int8, its best", analyze / best("onnx-int8", "embed"), 1.1, 0.9),
+    row("our embedding alone", analyze / embed, 0.75, 0.6),
+    row("the processor's limit (largest multiplication, same format): embedding", embed / limit, 0.45, 0.3),
+    "", f"Resident memory of ours after the run: {resident / 1e6:.0f} MB.",
+]
+text = "\n".join(table) + "\n"
+print(text)
+if args.write:
+    before, after = "", ""
+    if os.path.exists(args.write):
+        whole = open(args.write, encoding="utf-8").read()
+        before, _, rest = whole.partition("## Analyzer\n")
+        _, mark, tail = rest.partition("\n## ")
+        after = mark + tail
+        before = before.rstrip("\n") + "\n\n"
+    with open(args.write, "w", encoding="utf-8") as file:
+        file.write(before + text + after)
