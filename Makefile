@@ -1,6 +1,6 @@
 # Two commands matter: `make up` runs the system, `make test` proves it.
 .DEFAULT_GOAL := help
-.PHONY: help up test check fmt lint deny drift deps clean-data sqlx schemas train bench-analyzer soak
+.PHONY: help up test check fmt lint deny drift deps clean-data sqlx schemas train bench-analyzer soak bench
 
 help: ## Show this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## /{printf "  make %-11s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -53,3 +53,9 @@ soak: deps ## Analyze for SOAK_SECONDS (600) and show that memory stays flat
 train: deps ## Train the analyzer's heads from analyzer-worker/training and write docs/MODEL_CARD.md
 	cargo run --release --locked -p analyzer-worker -- train
 	cargo run --release --locked -p analyzer-worker -- evaluate --write docs/MODEL_CARD.md
+
+# BENCH='--quick' takes a minute; BENCH='--help' lists what can be set.
+bench: ## Measure the hub beside pgbench, JetStream and the Rust peers; prints a table for docs/BENCHMARKS.md
+	cargo build --release --locked --workspace --bin command-api --bin projector --bin hubctl
+	cargo build --release --locked --manifest-path tools/bench/Cargo.toml --target-dir "$${CARGO_TARGET_DIR:-target}"
+	@exec "$${CARGO_TARGET_DIR:-target}/release/bench" $(BENCH)
