@@ -1,9 +1,14 @@
 //! The Rust peers, each as its documentation uses it, in this process, on a database of its own: a new stream for one
 //! event, then a second event on it, which loads the first.
 
+#[cfg(feature = "peers")]
 mod cqrs_es;
+#[cfg(feature = "peers")]
 mod disintegrate;
+#[cfg(feature = "peers")]
 mod esrs;
+#[cfg(feature = "peers")]
+mod start;
 
 use std::{
     sync::{Arc, Mutex, PoisonError},
@@ -11,7 +16,6 @@ use std::{
 };
 
 use async_trait::async_trait;
-use sqlx_08::{PgPool, postgres::PgPoolOptions};
 use uuid::Uuid;
 
 use crate::{
@@ -20,8 +24,6 @@ use crate::{
     table::Table,
 };
 
-/// As many as the machine makes use of, for each of them: more only add contention.
-const POOL: u32 = 16;
 /// As long as the sealed texts of a submission.
 const BODY: usize = 560;
 
@@ -57,21 +59,17 @@ impl Streams {
 }
 
 /// Opens all that run here; those that do not are named below the table.
+#[cfg(feature = "peers")]
 pub async fn open(bed: &Bed, table: &mut Table) -> anyhow::Result<Vec<Box<dyn Peer>>> {
-    let mut peers: Vec<Box<dyn Peer>> = vec![];
-    let mut keep = |name: &str, opened: anyhow::Result<Box<dyn Peer>>| match opened {
-        Ok(peer) => peers.push(peer),
-        Err(error) => table.note(format!("{name} does not run here: {error:#}")),
-    };
-    keep("esrs", esrs::open(pool(bed, "esrs").await?).await);
-    keep("cqrs-es", cqrs_es::open(pool(bed, "cqrs_es").await?).await);
-    keep("disintegrate", disintegrate::open(pool(bed, "disintegrate").await?).await);
-    Ok(peers)
+    start::all(bed, table).await
 }
 
-async fn pool(bed: &Bed, database: &str) -> anyhow::Result<PgPool> {
-    bed.postgres.create_database(database).await?;
-    Ok(PgPoolOptions::new().max_connections(POOL).connect(&bed.postgres.url(database)).await?)
+/// Nobody.
+#[cfg(not(feature = "peers"))]
+#[expect(clippy::unused_async, reason = "as with peers")]
+pub async fn open(_: &Bed, table: &mut Table) -> anyhow::Result<Vec<Box<dyn Peer>>> {
+    table.note("built without the peers".to_owned());
+    Ok(vec![])
 }
 
 /// New streams for as long as `point` lasts.
