@@ -81,7 +81,7 @@ async fn publish(url: &str, count: u64, with_ids: bool) -> anyhow::Result<f64> {
     let subjects = vec!["raw.>".to_owned()];
     let config = stream::Config { name: "RAW".to_owned(), subjects, ..stream::Config::default() };
     context.create_stream(config).await?;
-    let payload = async_nats::Bytes::from(vec![b'x'; MESSAGE]);
+    let payload = bytes::Bytes::from(vec![b'x'; MESSAGE]);
     let mut under_way = VecDeque::with_capacity(IN_FLIGHT);
     let began = Instant::now();
     for number in 0..count {
