@@ -10,7 +10,7 @@ pub mod commands;
 pub mod headers;
 pub mod tickets;
 
-use std::sync::Arc;
+use std::{ops::Deref, sync::Arc};
 
 use axum::{
     Router,
@@ -25,20 +25,32 @@ use ticket::submission::Violation;
 
 use crate::{Settings, audio};
 
-/// What every handler may use. Cheap to clone.
+/// What every handler may use. One pointer, because axum clones it several times per request.
 #[derive(Clone, Debug)]
-pub struct AppState {
+pub struct AppState(Arc<Parts>);
+
+/// What it points to.
+#[derive(Debug)]
+pub struct Parts {
     pub(crate) store: EventStore,
     pub(crate) keys: PersonalKeys,
     pub(crate) bus: Bus,
-    pub(crate) request_types: Arc<[String]>,
+    pub(crate) request_types: Vec<String>,
 }
 
 impl AppState {
     /// The state of a service with these parts.
     #[must_use]
     pub fn new(settings: &Settings, store: EventStore, keys: PersonalKeys, bus: Bus) -> Self {
-        Self { store, keys, bus, request_types: settings.request_types.clone().into() }
+        Self(Arc::new(Parts { store, keys, bus, request_types: settings.request_types.clone() }))
+    }
+}
+
+impl Deref for AppState {
+    type Target = Parts;
+
+    fn deref(&self) -> &Parts {
+        &self.0
     }
 }
 

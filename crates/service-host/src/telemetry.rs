@@ -1,13 +1,16 @@
 //! Logs and metrics. What may stand in a log line is in `docs/LOGGING.md`: ids, counts, codes, never a text of a
 //! ticket, a name or an address.
 
-use std::io::IsTerminal as _;
+use std::{io::IsTerminal as _, time::Duration};
 
 use metrics_exporter_prometheus::{PrometheusBuilder, PrometheusHandle};
 use tracing_subscriber::{EnvFilter, layer::SubscriberExt as _, util::SubscriberInitExt as _};
 
 /// Upper bounds, in seconds, of every duration histogram: those document 002 names, with finer ones below.
 const SECONDS: [f64; 12] = [0.002, 0.005, 0.01, 0.025, 0.05, 0.1, 0.5, 1.0, 2.0, 5.0, 10.0, 30.0];
+
+/// How often observations are put into their buckets.
+const UPKEEP: Duration = Duration::from_secs(5);
 
 /// Sends this process's logs to standard error (text on a terminal, JSON lines elsewhere; `RUST_LOG` filters) and
 /// gathers its metrics.
@@ -23,5 +26,18 @@ pub fn start() -> anyhow::Result<PrometheusHandle> {
     } else {
         registry.with(lines.json().flatten_event(true)).try_init()?;
     }
-    Ok(PrometheusBuilder::new().set_buckets(&SECONDS)?.install_recorder()?)
+    let metrics = PrometheusBuilder::new().set_buckets(&SECONDS)?.install_recorder()?;
+    keep_up(metrics.clone())?;
+    Ok(metrics)
+}
+
+/// Observations are kept one by one until somebody asks for the metrics. Where nobody ever does, they would fill the memory.
+fn keep_up(metrics: PrometheusHandle) -> std::io::Result<()> {
+    let work = move || {
+        loop {
+            std::thread::sleep(UPKEEP);
+            metrics.run_upkeep();
+        }
+    };
+    std::thread::Builder::new().name("metrics".to_owned()).spawn(work).map(drop)
 }

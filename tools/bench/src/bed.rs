@@ -32,8 +32,7 @@ impl Bed {
             .permissions(Permissions::from_mode(0o711))
             .tempdir_in(parent)
             .context("making a directory for the servers")?;
-        let mut wanted =
-            PostgresOptions::new(dir.path().join("postgres"), dir.path().join("postgres.log"));
+        let mut wanted = PostgresOptions::new(dir.path().join("postgres"), dir.path().join("postgres.log"));
         wanted.throwaway = true;
         wanted.settings = SETTINGS.map(|(name, value)| (name.to_owned(), value.to_owned())).into();
         let postgres = PostgresServer::start(&wanted).await?;
@@ -49,6 +48,7 @@ impl Bed {
     /// Stops Postgres; the directory goes with `self`.
     pub async fn stop(self) -> anyhow::Result<()> {
         self.postgres.stop().await?;
+        drop(self.postgres);
         local_stack::postgres::remove_data(&self.dir.path().join("postgres"))?;
         Ok(())
     }

@@ -17,7 +17,8 @@ const BOUNDS: Bounds = Bounds::at_least(0.9, 0.8);
 const CHUNK: u64 = 50_000;
 /// Copies of the log's first event, each a ticket of its own. Positions go on without a gap, and ids ascend, as in a log
 /// that has grown.
-const FILL: &str = "insert into log.events (position, stream_id, version, event_id, type, data, metadata, recorded_at)
+const FILL: &str =
+    "insert into log.events (position, stream_id, version, event_id, type, data, metadata, recorded_at)
     select n, '01' || lpad(upper(to_hex(n)), 24, '0'), 1, gen_random_uuid(), type, data, metadata, recorded_at
     from generate_series($1::bigint, $2::bigint) n, log.events where position = 1";
 

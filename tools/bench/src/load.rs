@@ -91,11 +91,7 @@ where
 }
 
 /// The same on one thread of its own, which costs the measured programs least.
-pub async fn on_one_thread<W, F>(
-    duration: Duration,
-    workers: usize,
-    worker: F,
-) -> anyhow::Result<Measured>
+pub async fn on_one_thread<W, F>(duration: Duration, workers: usize, worker: F) -> anyhow::Result<Measured>
 where
     F: Fn(usize, Instant) -> W + Send + 'static,
     W: Future<Output = anyhow::Result<Vec<u32>>> + Send + 'static,

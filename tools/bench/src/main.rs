@@ -44,8 +44,8 @@ async fn main() -> anyhow::Result<()> {
     let outcome = measure(&options, &mut bed, &mut table).await;
     // What was measured is worth showing even when a later part failed.
     println!("\n{}", table.markdown(&options, began.elapsed()));
-    bed.stop().await?;
-    outcome
+    let stopped = bed.stop().await;
+    outcome.and(stopped)
 }
 
 async fn measure(options: &Options, bed: &mut Bed, table: &mut Table) -> anyhow::Result<()> {

@@ -1,7 +1,7 @@
 //! Appends of all kinds, interleaved: each round measures everything once, so that a ratio compares what was measured
 //! seconds apart. The median round counts.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use crate::{
     bed::Bed,
@@ -47,6 +47,8 @@ struct Rounds<'a> {
     tickets: Tickets,
     peers: Vec<Box<dyn peers::Peer>>,
     points: Points,
+    /// Why a peer has no figure.
+    failures: BTreeSet<String>,
 }
 
 /// Measures, and adds the ratios to the table.
@@ -55,8 +57,8 @@ pub async fn run(options: &Options, bed: &Bed, table: &mut Table) -> anyhow::Res
     let site = Site::make(bed, "appends").await?;
     let command_api = site.start("command-api").await?;
     let peers = if options.peers() { peers::open(bed, table).await? } else { vec![] };
-    let (tickets, points) = (Tickets::default(), Points::new());
-    let mut rounds = Rounds { options, bed, pgbench, command_api, tickets, peers, points };
+    let (tickets, points, failures) = (Tickets::default(), Points::new(), BTreeSet::new());
+    let mut rounds = Rounds { options, bed, pgbench, command_api, tickets, peers, points, failures };
     for round in 1..=options.rounds() {
         eprintln!("round {round} of {}", options.rounds());
         rounds.round().await?;
@@ -74,8 +76,11 @@ impl Rounds<'_> {
             self.point(Subject::Command, clients).await?;
             for peer in 0..self.peers.len() {
                 let name = self.peers[peer].name();
-                self.point(Subject::Peer(name), clients).await?;
-                self.point(Subject::PeerCommand(name), clients).await?;
+                for subject in [Subject::Peer(name), Subject::PeerCommand(name)] {
+                    if let Err(error) = self.point(subject, clients).await {
+                        self.failures.insert(format!("{} failed: {error:#}", subject.name(clients)));
+                    }
+                }
             }
         }
         Ok(())
@@ -127,6 +132,7 @@ impl Rounds<'_> {
             }
         }
         self.against_best_peer(table);
+        self.failures.iter().for_each(|failure| table.note(failure.clone()));
         let all = self.points.values().flatten();
         let shares: Vec<f64> = all.map(|(m, used)| used.others() * m.rate / m.count.max(1) as f64).collect();
         table.note(format!("other programs kept {:.2} cores busy in the median point", median(&shares)));
@@ -162,7 +168,8 @@ impl Rounds<'_> {
             let points: &Vec<(Measured, Used)> = self.points.get(&(subject, clients))?;
             Some(median(&points.iter().map(|(m, _)| m.rate).collect::<Vec<_>>()))
         };
-        let peers = self.peers.iter().filter_map(|peer| Some((rates(Subject::Peer(peer.name()), 64)?, peer.name())));
+        let peers =
+            self.peers.iter().filter_map(|peer| Some((rates(Subject::Peer(peer.name()), 64)?, peer.name())));
         let Some((best, name)) = peers.max_by(|(a, _), (b, _)| a.total_cmp(b)) else { return };
         let Some(ours) = rates(Subject::SubmitOfNew, 64) else { return };
         table.ratio(

@@ -51,13 +51,26 @@ impl Bounds {
 
 impl Table {
     /// Adds a comparison.
-    pub fn ratio(&mut self, figure: String, ours: String, reference: String, ratio: f64, bounds: Option<Bounds>) {
+    pub fn ratio(
+        &mut self,
+        figure: String,
+        ours: String,
+        reference: String,
+        ratio: f64,
+        bounds: Option<Bounds>,
+    ) {
         self.rows.push(Row { figure, ours, reference, ratio: Some(ratio), bounds });
     }
 
     /// Adds a figure that is compared with nothing.
     pub fn figure(&mut self, figure: impl Into<String>, ours: String) {
-        self.rows.push(Row { figure: figure.into(), ours, reference: String::new(), ratio: None, bounds: None });
+        self.rows.push(Row {
+            figure: figure.into(),
+            ours,
+            reference: String::new(),
+            ratio: None,
+            bounds: None,
+        });
     }
 
     /// Adds a line below the table.
@@ -80,7 +93,10 @@ impl Table {
             };
             let ratio = row.ratio.map(number).unwrap_or_default();
             let Row { figure, ours, reference, .. } = row;
-            let _ = writeln!(text, "| {figure} | {ours} | {reference} | {ratio} | {goal} | {floor} | {verdict} |");
+            let _ = writeln!(
+                text,
+                "| {figure} | {ours} | {reference} | {ratio} | {goal} | {floor} | {verdict} |"
+            );
         }
         let cores = std::thread::available_parallelism().map_or(0, std::num::NonZero::get);
         let _ = writeln!(

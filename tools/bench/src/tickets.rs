@@ -79,12 +79,7 @@ impl Tickets {
     }
 
     /// Comments on the submitted tickets in turn for as long as `point` lasts.
-    pub async fn comment(
-        &self,
-        port: u16,
-        connections: usize,
-        point: Duration,
-    ) -> anyhow::Result<Measured> {
+    pub async fn comment(&self, port: u16, connections: usize, point: Duration) -> anyhow::Result<Measured> {
         let tickets = self.clone();
         on_one_thread(point, connections, move |_, end| {
             let tickets = tickets.clone();
@@ -160,7 +155,8 @@ pub fn write_submission(request: &mut Vec<u8>, requesters: Requesters) -> std::i
 }
 
 fn write_comment(request: &mut Vec<u8>, ticket: &str) -> std::io::Result<()> {
-    let body = r#"{"text":"We changed the keep-alive of the tunnel; please tell us whether it still drops."}"#;
+    let body =
+        r#"{"text":"We changed the keep-alive of the tunnel; please tell us whether it still drops."}"#;
     post(request, &format!("/api/tickets/{ticket}/comments"), body)
 }
 

@@ -33,7 +33,8 @@ pub async fn run(options: &Options, bed: &Bed, table: &mut Table) -> anyhow::Res
         write_submission(&mut request, Requesters::New)?;
         let sent = Instant::now();
         let answer = submit.ask(&request).await?;
-        let id = id_in(answer.body).with_context(|| format!("submitting was answered with {}", answer.status))?;
+        let id =
+            id_in(answer.body).with_context(|| format!("submitting was answered with {}", answer.status))?;
         wait_until_visible(&mut read, &id).await?;
         if number >= 10 {
             latencies.push(sent.elapsed().as_micros() as u32);
@@ -41,10 +42,8 @@ pub async fn run(options: &Options, bed: &Bed, table: &mut Table) -> anyhow::Res
         tokio::time::sleep(PAUSE).await;
     }
     let measured = Measured::of(latencies, began.elapsed());
-    let figure = format!(
-        "p50 {:.1} ms, p99 {:.1} ms (goal 10 / 25, floor 20 / 60)",
-        measured.p50_ms, measured.p99_ms
-    );
+    let figure =
+        format!("p50 {:.1} ms, p99 {:.1} ms (goal 10 / 25, floor 20 / 60)", measured.p50_ms, measured.p99_ms);
     eprintln!("  visible in the read model: {figure}");
     table.figure("submit to visible in the read model, idle", figure);
     projector.stop().await?;

@@ -51,10 +51,11 @@ impl Streams {
         self.0.lock().unwrap_or_else(PoisonError::into_inner).0.push(id);
     }
 
-    fn in_turn(&self) -> Uuid {
+    fn in_turn(&self) -> anyhow::Result<Uuid> {
         let mut streams = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        anyhow::ensure!(!streams.0.is_empty(), "there is no stream to add to");
         streams.1 += 1;
-        streams.0[streams.1 % streams.0.len()]
+        Ok(streams.0[streams.1 % streams.0.len()])
     }
 }
 
@@ -97,7 +98,7 @@ pub async fn command(peer: Box<dyn Peer>, callers: usize, point: Duration) -> an
         async move {
             let mut laps = Laps::until(end);
             while let Some(began) = laps.next() {
-                peer.comment(peer.streams().in_turn(), "c".repeat(BODY / 4)).await?;
+                peer.comment(peer.streams().in_turn()?, "c".repeat(BODY / 4)).await?;
                 laps.done(began);
             }
             Ok(laps.latencies())
