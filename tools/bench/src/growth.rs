@@ -19,7 +19,7 @@ const CHUNK: u64 = 50_000;
 /// that has grown.
 const FILL: &str =
     "insert into log.events (position, stream_id, version, event_id, type, data, metadata, recorded_at)
-    select n, '01' || lpad(upper(to_hex(n)), 24, '0'), 1, gen_random_uuid(), type, data, metadata, recorded_at
+    select n, 'tkt_01' || lpad(upper(to_hex(n)), 24, '0'), 1, gen_random_uuid(), type, data, metadata, recorded_at
     from generate_series($1::bigint, $2::bigint) n, log.events where position = 1";
 
 /// Measures, and adds the ratio to the table.
