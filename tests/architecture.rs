@@ -21,10 +21,20 @@ const MAY_USE: &[(&str, &[&str])] = &[
     ("crm-sink", SERVICE),
     ("zoho-mock", &[]),
     ("local-stack", &[]),
-    // Its `crm` commands are the sink's own functions: the work list's SQL and Zoho's rules stay in one place.
+    // Its `crm` commands are the sink's own functions: the work list's SQL and Zoho's rules stay in one place. So are those
+    // of `rebuild` the projector's.
     (
         "hubctl",
-        &["schemas", "event-store", "event-bus", "subscription", "local-stack", "crm-sink", "crash-points"],
+        &[
+            "schemas",
+            "event-store",
+            "event-bus",
+            "subscription",
+            "local-stack",
+            "crm-sink",
+            "projector",
+            "crash-points",
+        ],
     ),
     ("e2e", &[]),
 ];
@@ -69,6 +79,27 @@ fn the_domain_is_pure() {
     let used = &uses(&metadata())["ticket"];
     let impure: Vec<_> = used.iter().filter(|name| !PURE.contains(&name.as_str())).collect();
     assert!(impure.is_empty(), "the domain uses {impure:?}");
+}
+
+/// A rebuild reads the whole log. Whatever it is made of has no way to publish, to append or to call out.
+#[test]
+fn a_rebuild_cannot_have_a_side_effect() {
+    let projector = &uses(&metadata())["projector"];
+    for way_out in ["event-bus", "async-nats", "reqwest", "zoho-mock", "crm-sink"] {
+        assert!(!projector.contains(way_out), "the projector uses {way_out}");
+    }
+    let mut read = 0;
+    for folder in ["rebuild", "statistics"] {
+        for file in std::fs::read_dir(format!("../projector/src/{folder}")).unwrap() {
+            let path = file.unwrap().path();
+            let code = std::fs::read_to_string(&path).unwrap();
+            for way_out in ["EventStore", "event_bus", "subscription::", "NewEvent", "log.append"] {
+                assert!(!code.contains(way_out), "{} names {way_out}", path.display());
+            }
+            read += 1;
+        }
+    }
+    assert!(read >= 10, "the files of a rebuild are elsewhere");
 }
 
 #[test]

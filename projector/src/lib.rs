@@ -5,17 +5,25 @@
 //! - [`read_model`]: a ticket as the read model holds it
 //! - [`projection`]: from the log into the read model, one function per event type
 //! - [`statistics`]: counters that are kept, not counted
+//! - [`rebuild`]: the read model made anew from the log, beside the live one
+//! - [`upgrade`]: a newer version's tables are made anew at the start
+//! - [`drift`]: whether the live read model still says what the log says
+//! - [`as_of`]: tickets and statistics as they were
 //! - [`personal`]: personal data in clear text, as long as there is a key
 //! - [`queries`]: from the read model, compile-time checked
 //! - [`http`]: routes, parameters and bodies
 
+pub mod as_of;
+pub mod drift;
 pub mod http;
 pub mod personal;
 pub mod projection;
 pub mod queries;
 pub mod read_model;
+pub mod rebuild;
 pub mod settings;
 pub mod statistics;
+pub mod upgrade;
 
 use anyhow::Context as _;
 use event_store::{EventStore, MasterKeys, PersonalKeys, StoreError, database};
@@ -25,6 +33,8 @@ use service_host::{Health, Shutdown, wait::until_ready};
 use subscription::{Progress, Stage};
 use tokio::net::TcpListener;
 
+use drift::Drift;
+use rebuild::{Pace, Rebuild};
 pub use settings::Settings;
 
 /// Name in logs and in the database's session list.
@@ -54,14 +64,21 @@ pub async fn run(settings: Settings, metrics: PrometheusHandle) -> anyhow::Resul
         .with_context(|| format!("cannot listen on {}", settings.listen))?;
 
     let progress = Progress::new(projection::STAGE);
+    let (drift, drift_check_every) = (Drift::default(), settings.drift_check_every());
     let queries = database::pool(database_url, "projector-queries", QUERY_POOL)?;
-    let health = health(metrics, &store, &progress);
+    let found = drift.clone();
+    let health = health(metrics, &store, &progress).fact("drift", move || found.report());
     let readers_keys = PersonalKeys::open(queries.clone(), master_keys).await?;
     let router = http::router(http::AppState::new(queries, readers_keys, progress.clone()), health);
     let stage = Stage { name: projection::STAGE, store, nats_url: settings.backbone.nats_url };
-    let tickets = projection::Tickets::new(keys);
+    let rebuild = |pace| Rebuild::new(stage.store.pool().clone(), keys.clone(), pace, stop.clone());
+    let (upgrade, check) = (rebuild(Pace::FAST), rebuild(Pace::GENTLE));
     shutdown.spawn("http", service_host::http::serve(listener, router, settings.cors, stop.clone()));
-    shutdown.spawn("projection", subscription::projection::run(stage, tickets, progress, stop));
+    shutdown.spawn("drift", drift::watch(check, drift_check_every, drift, stop.clone()));
+    shutdown.spawn("projection", async move {
+        upgrade::bring_up_to_date(stage.store.pool(), &upgrade, &progress, &stop).await;
+        subscription::projection::run(stage, projection::Tickets::new(keys), progress, stop).await
+    });
     shutdown.run().await
 }
 

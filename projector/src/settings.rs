@@ -1,5 +1,7 @@
 //! What can be set.
 
+use std::time::Duration;
+
 use service_host::{
     cors::Cors,
     settings::{Backbone, Listen},
@@ -15,9 +17,20 @@ pub struct Settings {
     /// Where to listen; loopback only.
     #[arg(long, env = "PROJECTOR_LISTEN", default_value = "127.0.0.1:3003")]
     pub listen: Listen,
+    /// How often the read model is made anew in the background and compared with the live one, in minutes; 0 = never.
+    #[arg(long, env = "PROJECTOR_DRIFT_CHECK_MINUTES", default_value_t = 24 * 60)]
+    pub drift_check_minutes: u32,
     /// Which web pages may call.
     #[command(flatten)]
     pub cors: Cors,
+}
+
+impl Settings {
+    /// How often to look for drift; zero = never.
+    #[must_use]
+    pub fn drift_check_every(&self) -> Duration {
+        Duration::from_mins(1) * self.drift_check_minutes
+    }
 }
 
 #[cfg(test)]

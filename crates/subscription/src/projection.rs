@@ -13,8 +13,11 @@ use crate::{
     failure::Failure,
     leadership::lead,
     source::Source,
-    stage::{Progress, SWEEP, Stage},
+    stage::{BATCH, Progress, SWEEP, Stage},
 };
+
+/// Events applied in one transaction while far behind: what each transaction costs hardly counts any more.
+const PORTION: u32 = 2_000;
 
 /// A read model, or a work list, that is a function of the log.
 pub trait Projection: Send + Sync {
@@ -48,15 +51,39 @@ async fn follow(
 ) -> Result<Infallible, Failure> {
     let mut cursor = checkpoint::load(stage.store.pool(), stage.name).await?.position;
     progress.reset(cursor);
+    cursor = catch_up(stage, projection, progress, cursor).await?;
     let mut source = Source::new(stage.clone());
     loop {
         let batch = source.next(cursor, SWEEP).await?;
+        let full = batch.events.len() == BATCH as usize;
         reach("projection.read");
         cursor = batch.held_during(apply(stage, projection, cursor, &batch.events)).await?;
         progress.reset(cursor);
         batch.settle().await;
         reach("projection.settled");
+        if full {
+            cursor = catch_up(stage, projection, progress, cursor).await?;
+        }
     }
+}
+
+/// Far behind, reads the log in large portions, each while the one before is applied.
+async fn catch_up(
+    stage: &Stage,
+    projection: &impl Projection,
+    progress: &Progress,
+    mut cursor: Position,
+) -> Result<Position, Failure> {
+    let mut events = stage.store.read_all(cursor, PORTION).await?;
+    while events.len() == PORTION as usize {
+        let last = events.last().map_or(cursor, |event| event.position);
+        let (applied, next) =
+            tokio::join!(apply(stage, projection, cursor, &events), stage.store.read_all(last, PORTION));
+        cursor = applied?;
+        progress.reset(cursor);
+        events = next?;
+    }
+    Ok(cursor)
 }
 
 async fn apply(
@@ -67,11 +94,13 @@ async fn apply(
 ) -> Result<Position, Failure> {
     let Some(last) = events.last() else { return Ok(cursor) };
     let mut transaction = stage.store.pool().begin().await?;
+    // The checkpoint first: its row is the lock that whoever exchanges the read model waits for, before anything else is
+    // locked; and a stage that was overtaken stops before it does any work.
+    checkpoint::advance(&mut transaction, stage.name, cursor, last.position).await??;
+    reach("projection.advanced");
     let applied = projection.apply(&mut transaction, events).await;
     applied.map_err(|source| Failure::Apply { after: cursor, source })?;
     reach("projection.applied");
-    checkpoint::advance(&mut transaction, stage.name, cursor, last.position).await??;
-    reach("projection.advanced");
     transaction.commit().await?;
     reach("projection.committed");
     Ok(last.position)

@@ -2,7 +2,7 @@
 //! was seen already does nothing. The projection, the rebuild and time travel all fold here.
 
 use event_store::KeyRing;
-use schemas::TicketEvent;
+use schemas::{Position, TicketEvent};
 
 use super::{analysis, delivery, fact::Fact, submission, work};
 use crate::{
@@ -87,4 +87,25 @@ pub(crate) fn fold(known: &mut Option<Folded>, ring: &KeyRing, fact: &Fact<'_>, 
     {
         folded.see(ring, fact, changes);
     }
+}
+
+/// Folds the facts of one ticket from its first on. What is after `counted` goes to the counters, which know of what is
+/// before.
+pub(crate) fn fold_stream(
+    stream: &[Fact<'_>],
+    ring: &KeyRing,
+    counted: Position,
+    changes: &mut Changes,
+) -> Option<Folded> {
+    let (before, after) = stream.split_at(stream.partition_point(|fact| fact.event.position <= counted));
+    let mut ticket = None;
+    for (facts, changes) in [(before, &mut Changes::default()), (after, changes)] {
+        for fact in facts {
+            fold(&mut ticket, ring, fact, changes);
+        }
+        if let Some(folded) = &mut ticket {
+            folded.count(changes);
+        }
+    }
+    ticket
 }

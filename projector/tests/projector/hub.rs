@@ -49,7 +49,12 @@ impl Hub {
     }
 
     pub(crate) fn start_projection(&mut self) {
-        let stage = Stage { name: projection::STAGE, store: self.store.clone(), nats_url: NOBODY.to_owned() };
+        self.start_projection_on(NOBODY);
+    }
+
+    pub(crate) fn start_projection_on(&mut self, nats_url: &str) {
+        let stage =
+            Stage { name: projection::STAGE, store: self.store.clone(), nats_url: nats_url.to_owned() };
         let tickets = projection::Tickets::new(self.keys.clone());
         let stop = CancellationToken::new();
         let run = subscription::projection::run(stage, tickets, self.progress.clone(), stop);

@@ -7,11 +7,14 @@ mod deeds;
 mod events;
 mod hub;
 
+mod as_of;
 mod counters;
 mod http;
 mod journey;
 mod list;
 mod projection;
+mod rebuild;
+mod redelivery;
 mod statistics;
 mod ticket;
 mod work;

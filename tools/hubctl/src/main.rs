@@ -6,6 +6,7 @@
 //! - [`commands::journey`]: one ticket's way, hop by hop
 //! - [`commands::bus`]: whether the bus equals the log, and making it so
 //! - [`commands::replay`]: events of the log, to a file or to NATS
+//! - [`commands::rebuild`]: read models made anew from the log
 //! - [`commands::parked`]: events that a stage has passed without finishing them
 //! - [`commands::crm`]: the CRM sink, operated like a queue
 //! - [`commands::why_stuck`]: what holds whom
@@ -53,6 +54,9 @@ enum Command {
     /// Send events of the log once more, to a file, a NATS subject or another stream; the hub's own stages see nothing
     /// of it
     Replay(commands::replay::Args),
+    /// Make read models anew from the log, beside the live ones, compare both, and exchange them; reads go on, and
+    /// Ctrl-C stops it without harm
+    Rebuild(commands::rebuild::Args),
     /// Events that a stage has passed without finishing them
     #[command(subcommand)]
     Parked(commands::parked::Args),
@@ -77,6 +81,7 @@ async fn main() -> anyhow::Result<ExitCode> {
         Command::Journey(args) => commands::journey::run(args).await?,
         Command::Bus(args) => return commands::bus::run(args).await,
         Command::Replay(args) => commands::replay::run(args).await?,
+        Command::Rebuild(args) => return commands::rebuild::run(args).await,
         Command::Parked(args) => commands::parked::run(args).await?,
         Command::Crm(args) => return commands::crm::run(args).await,
         Command::WhyStuck(args) => commands::why_stuck::run(args).await?,

@@ -8,6 +8,7 @@ pub(crate) mod journey;
 pub(crate) mod keys;
 pub(crate) mod migrate;
 pub(crate) mod parked;
+pub(crate) mod rebuild;
 pub(crate) mod replay;
 pub(crate) mod up;
 pub(crate) mod why_stuck;

@@ -1,0 +1,161 @@
+//! Time travel: what a ticket was, and what the statistics were, at a time or a position. A ticket is folded from its
+//! own events; statistics are the sum of the changes of all hours before, and of the tickets that the events of the last,
+//! broken hour touched.
+
+use std::collections::BTreeMap;
+
+use chrono::{DateTime, Utc};
+use event_store::{
+    PersonalKeys, StoreError,
+    personal_keys::KeyError,
+    read::streams::{streams_of, touched_between},
+};
+use schemas::{Envelope, Position, TicketId};
+use sqlx::PgPool;
+
+use crate::{
+    projection::{
+        fact::{self, Fact},
+        fold::fold_stream,
+    },
+    queries::{QueryError, timed},
+    read_model::Ticket,
+    statistics::{Changes, changes::hour_of},
+};
+
+/// Events of a broken hour that are folded at most; a busier hour is left out as a whole.
+const BROKEN_HOUR: i64 = 20_000;
+
+/// Some moment of the past.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Moment {
+    /// Right after the event at this position.
+    Position(Position),
+    /// Right after the last event recorded until then.
+    Time(DateTime<Utc>),
+}
+
+/// Tickets per dimension, label and other label (empty where there is none).
+pub type Counts = BTreeMap<(String, String, String), i64>;
+
+/// What the statistics were.
+#[derive(Clone, Debug)]
+pub struct Statistics {
+    /// The moment they are exact for: the one that was asked for, or the beginning of its hour where that was too busy.
+    pub through: Position,
+    /// As `projector.statistics` counts all tickets.
+    pub counts: Counts,
+}
+
+/// The ticket as it was; nothing where it had not been handed in yet. Personal data shows as long as there is a key,
+/// whenever the moment was.
+///
+/// # Errors
+/// As [`QueryError`].
+pub async fn ticket(
+    pool: &PgPool,
+    keys: &PersonalKeys,
+    id: TicketId,
+    moment: Moment,
+) -> Result<Option<Ticket>, QueryError> {
+    let through = match moment {
+        Moment::Position(position) => position,
+        Moment::Time(_) => Position(i64::MAX),
+    };
+    let mut events = streams_of(pool, &[id], through).await.map_err(KeyError::from)?;
+    if let Moment::Time(time) = moment {
+        events.retain(|event| event.time <= time);
+    }
+    let facts = read(&events)?;
+    let ring = fact::ring(keys, &facts).await?;
+    let folded = fold_stream(&facts, &ring, Position::START, &mut Changes::default());
+    Ok(folded.map(|folded| folded.ticket))
+}
+
+/// The statistics as they were.
+///
+/// # Errors
+/// As [`QueryError`].
+pub async fn statistics(
+    pool: &PgPool,
+    keys: &PersonalKeys,
+    moment: Moment,
+) -> Result<Statistics, QueryError> {
+    let through = match moment {
+        Moment::Position(position) => position.min(position_at(pool, DateTime::<Utc>::MAX_UTC).await?),
+        Moment::Time(time) => position_at(pool, time).await?,
+    };
+    let Some(time) = recorded_at(pool, through).await? else {
+        return Ok(Statistics { through: Position::START, counts: Counts::new() });
+    };
+    let hour = DateTime::from_timestamp(hour_of(time), 0).unwrap_or_default();
+    let mut counts = whole_hours(pool, hour).await?;
+    let before = position_at(pool, hour - chrono::TimeDelta::microseconds(1)).await?;
+    if through.0 - before.0 > BROKEN_HOUR {
+        return Ok(Statistics { through: before, counts });
+    }
+    for cell in broken_hour(pool, keys, before, through).await?.cells() {
+        if cell.grain == "all" {
+            let key = (cell.count.dimension.to_owned(), cell.count.label, cell.count.other);
+            *counts.entry(key).or_default() += cell.change;
+        }
+    }
+    counts.retain(|_, count| *count != 0);
+    Ok(Statistics { through, counts })
+}
+
+async fn whole_hours(pool: &PgPool, before: DateTime<Utc>) -> Result<Counts, QueryError> {
+    let query = sqlx::query!(
+        r#"select dimension, label, other, sum(count)::bigint as "count!" from projector.statistics
+           where grain = 'change' and at < $1 group by dimension, label, other"#,
+        before,
+    );
+    let rows = timed("aggregate", "statistics", query.fetch_all(pool)).await?;
+    Ok(rows.into_iter().map(|row| ((row.dimension, row.label, row.other), row.count)).collect())
+}
+
+/// By how much the events after `before` up to `through` changed the counters.
+async fn broken_hour(
+    pool: &PgPool,
+    keys: &PersonalKeys,
+    before: Position,
+    through: Position,
+) -> Result<Changes, QueryError> {
+    let tickets = touched_between(pool, before, through).await.map_err(KeyError::from)?;
+    let events = streams_of(pool, &tickets, through).await.map_err(KeyError::from)?;
+    let facts = read(&events)?;
+    let ring = fact::ring(keys, &facts).await?;
+    let mut changes = Changes::default();
+    for stream in facts.chunk_by(|one, next| one.event.subject == next.event.subject) {
+        fold_stream(stream, &ring, before, &mut changes);
+    }
+    Ok(changes)
+}
+
+fn read(events: &[Envelope]) -> Result<Vec<Fact<'_>>, QueryError> {
+    fact::read(events).map_err(|_| {
+        let position = events.last().map_or(Position::START, |event| event.position);
+        QueryError::Keys(KeyError::Store(StoreError::Damaged { position, what: "data" }))
+    })
+}
+
+/// The last position recorded until `time`. Positions and times ascend together, so it is found by halving, which takes
+/// no index over times.
+async fn position_at(pool: &PgPool, time: DateTime<Utc>) -> Result<Position, QueryError> {
+    let head = sqlx::query_scalar!("select position from log.head").fetch_one(pool).await?;
+    let (mut low, mut high) = (0, head);
+    while low < high {
+        let middle = low + (high - low + 1) / 2;
+        if recorded_at(pool, Position(middle)).await?.is_some_and(|recorded| recorded <= time) {
+            low = middle;
+        } else {
+            high = middle - 1;
+        }
+    }
+    Ok(Position(low))
+}
+
+async fn recorded_at(pool: &PgPool, position: Position) -> Result<Option<DateTime<Utc>>, QueryError> {
+    let query = sqlx::query_scalar!("select recorded_at from log.events where position = $1", position.0);
+    Ok(query.fetch_optional(pool).await?)
+}

@@ -1,0 +1,151 @@
+//! Streams become rows: each ticket is folded from its first event to its last and written once.
+
+use std::collections::HashMap;
+
+use anyhow::Context as _;
+use chrono::{DateTime, Utc};
+use event_store::PersonalKeys;
+use schemas::{Envelope, Position};
+use service_host::clock;
+use sqlx::PgConnection;
+use tokio::runtime::Handle;
+
+use super::{copy_text::Rows, place::PARTS};
+use crate::{
+    projection::{
+        contract::{Contract, REQUESTERS, STATISTICS, TICKETS, TIMELINE},
+        fact::{self, Fact, place},
+        fold::fold_stream,
+        timeline::Entry,
+    },
+    read_model::Ticket,
+    statistics::{Changes, requester::RequesterChange},
+};
+
+const TICKET_COLUMNS: &str = "id, number, requester_id, name, email, description, summary, entities, request_type, \
+     status, category, priority, sentiment, kind, route, urgency, analysis, needs_review, degraded, crm_system, \
+     crm_record_id, crm_status, created_at, analyzed_at, crm_delivered_at, updated_at, position, version, assignee, \
+     corrections, language, resolved_at, resolutions, reopenings, satisfaction";
+const TIMELINE_COLUMNS: &str = "ticket_id, version, position, event_id, type, recorded_at, projected_at, actor, \
+     traceparent, details, sealed";
+const STATISTICS_COLUMNS: &str = "grain, at, dimension, label, other, count";
+const REQUESTERS_COLUMNS: &str = "requester_id, tickets, open_tickets, negative_tickets, reopened_tickets, \
+     first_ticket_at, last_ticket_at, last_number";
+
+/// When events were first projected: the one thing in a read model that is no function of the log, so it is taken over.
+pub(super) type FirstProjected = HashMap<(String, i32), DateTime<Utc>>;
+
+/// The rows of some tickets, ready to be copied.
+#[derive(Debug, Default)]
+pub(super) struct Built {
+    tickets: Rows,
+    timeline: Rows,
+    statistics: Rows,
+    requesters: Rows,
+}
+
+/// Whole streams, one after another.
+pub(super) struct Streams {
+    pub(super) events: Vec<Envelope>,
+    /// Events up to here are in the counters already.
+    pub(super) counted: Position,
+    pub(super) first_projected: FirstProjected,
+}
+
+impl Streams {
+    /// Folds them on a thread that may take its time.
+    pub(super) async fn fold(self, keys: &PersonalKeys) -> anyhow::Result<Built> {
+        let (keys, runtime) = (keys.clone(), Handle::current());
+        tokio::task::spawn_blocking(move || {
+            let facts = fact::read(&self.events)?;
+            let ring = runtime.block_on(fact::ring(&keys, &facts))?;
+            let mut built = Built::default();
+            let mut changes = Changes::default();
+            for stream in facts.chunk_by(|one, next| one.event.subject == next.event.subject) {
+                let ticket = fold_stream(stream, &ring, self.counted, &mut changes);
+                if let Some(folded) = ticket {
+                    built.ticket(&folded.ticket)?;
+                }
+                built.entries(stream, &self.first_projected)?;
+            }
+            built.counters(&changes);
+            Ok(built)
+        })
+        .await?
+    }
+}
+
+impl Built {
+    /// Copies the rows of `projections` into the tables of `schema`; counters into those that are to be added up.
+    pub(super) async fn copy(
+        self,
+        connection: &mut PgConnection,
+        schema: &str,
+        projections: &[&'static Contract],
+    ) -> anyhow::Result<()> {
+        let parts = |table: &Contract| format!("{}{PARTS}", table.table);
+        for (contract, table, columns, rows) in [
+            (&TICKETS, TICKETS.table.to_owned(), TICKET_COLUMNS, self.tickets),
+            (&TIMELINE, TIMELINE.table.to_owned(), TIMELINE_COLUMNS, self.timeline),
+            (&STATISTICS, parts(&STATISTICS), STATISTICS_COLUMNS, self.statistics),
+            (&REQUESTERS, parts(&REQUESTERS), REQUESTERS_COLUMNS, self.requesters),
+        ] {
+            if projections.contains(&contract) && !rows.is_empty() {
+                let statement = format!("copy {schema}.{table} ({columns}) from stdin");
+                let mut copy = connection.copy_in_raw(&statement).await?;
+                copy.send(rows.into_bytes()).await?;
+                copy.finish().await.with_context(|| format!("copying into {table}"))?;
+            }
+        }
+        Ok(())
+    }
+
+    fn ticket(&mut self, t: &Ticket) -> serde_json::Result<()> {
+        let rows = &mut self.tickets;
+        rows.text(&t.id).plain(t.number).text(&t.requester_id);
+        rows.maybe_text(t.name.as_deref()).maybe_text(t.email.as_deref());
+        rows.maybe_text(t.description.as_deref()).maybe_text(t.summary.as_deref());
+        rows.maybe_json(t.entities.as_ref())?.text(&t.request_type).text(&t.status);
+        rows.maybe_text(t.category.as_deref()).maybe_text(t.priority.as_deref());
+        rows.maybe_text(t.sentiment.as_deref()).maybe_text(t.kind.as_deref()).maybe_text(t.route.as_deref());
+        rows.maybe_plain(t.urgency).maybe_json(t.analysis.as_ref())?.plain(t.needs_review).plain(t.degraded);
+        rows.maybe_text(t.crm_system.as_deref()).maybe_text(t.crm_record_id.as_deref()).text(&t.crm_status);
+        rows.time(t.created_at).maybe_time(t.analyzed_at).maybe_time(t.crm_delivered_at).time(t.updated_at);
+        rows.plain(t.position).plain(t.version).maybe_text(t.assignee.as_deref());
+        rows.maybe_json(t.corrections.as_ref())?.maybe_text(t.language.as_deref());
+        rows.maybe_time(t.resolved_at).plain(t.resolutions).plain(t.reopenings).maybe_plain(t.satisfaction);
+        rows.end();
+        Ok(())
+    }
+
+    fn entries(&mut self, stream: &[Fact<'_>], first_projected: &FirstProjected) -> anyhow::Result<()> {
+        let now = clock::now();
+        for fact in stream {
+            let entry = Entry::new(fact.event, fact.says.as_ref()).with_context(|| place(fact.event))?;
+            let key = (entry.ticket_id, entry.version);
+            let projected_at = first_projected.get(&key).copied().unwrap_or(now);
+            let rows = &mut self.timeline;
+            rows.text(&key.0).plain(key.1).plain(entry.position).plain(entry.event_id);
+            rows.text(&entry.r#type).time(entry.recorded_at).time(projected_at).text(&entry.actor);
+            rows.maybe_text(entry.traceparent.as_deref());
+            rows.maybe_text(entry.details.as_ref().map(|details| details.get()));
+            rows.maybe_json(entry.sealed.as_ref())?.end();
+        }
+        Ok(())
+    }
+
+    fn counters(&mut self, changes: &Changes) {
+        for cell in changes.cells() {
+            let rows = &mut self.statistics;
+            rows.text(cell.grain).time(cell.at).text(cell.count.dimension).text(&cell.count.label);
+            rows.text(&cell.count.other).plain(cell.change).end();
+        }
+        for (id, RequesterChange { share, first_ticket_at, last_ticket_at, last_number }) in
+            changes.requesters()
+        {
+            let rows = &mut self.requesters;
+            rows.text(id).plain(share.tickets).plain(share.open).plain(share.negative).plain(share.reopened);
+            rows.time(*first_ticket_at).time(*last_ticket_at).plain(last_number).end();
+        }
+    }
+}

@@ -1,0 +1,56 @@
+//! A build that makes other rows than the one before finds tables it cannot go on with: it makes them anew from the log
+//! before it follows the log again. Queries are answered from the old tables until then.
+
+use std::time::Duration;
+
+use sqlx::PgPool;
+use subscription::Progress;
+use tokio_util::sync::CancellationToken;
+
+use crate::rebuild::{Busy, Ended, Rebuild, note_fresh, outdated, place::Place};
+
+const TRY_AGAIN: Duration = Duration::from_secs(2);
+
+/// Returns once every projection is of the version this build makes, or when told to stop.
+pub async fn bring_up_to_date(
+    pool: &PgPool,
+    rebuild: &Rebuild,
+    progress: &Progress,
+    stop: &CancellationToken,
+) {
+    while !stop.is_cancelled() {
+        match once(pool, rebuild, progress).await {
+            Ok(true) => return,
+            Ok(false) => {}
+            Err(error) if error.is::<Busy>() => tracing::info!("another process makes the read model anew"),
+            Err(error) => {
+                progress.halt("the read model is of an older version and cannot be made anew".to_owned());
+                tracing::error!(cause = format!("{error:#}"), "cannot make the read model anew");
+            }
+        }
+        stop.run_until_cancelled(tokio::time::sleep(TRY_AGAIN)).await;
+    }
+}
+
+/// Whether nothing is left to do.
+async fn once(pool: &PgPool, rebuild: &Rebuild, progress: &Progress) -> anyhow::Result<bool> {
+    note_fresh(pool).await?;
+    if outdated(pool).await?.is_empty() {
+        return Ok(true);
+    }
+    let _turn = rebuild.turn().await?;
+    // Another process may have been faster.
+    let projections = outdated(pool).await?;
+    if projections.is_empty() {
+        return Ok(true);
+    }
+    let names: Vec<_> = projections.iter().map(|projection| projection.name).collect();
+    tracing::info!(projections = names.join(", "), "of an older version; making them anew from the log");
+    progress.halt("the read model is being made anew by a newer version".to_owned());
+    if matches!(rebuild.build(Place::Next, &projections, &|_| {}).await?, Ended::Cancelled) {
+        return Ok(false);
+    }
+    let position = rebuild.exchange(Place::Next).await?;
+    tracing::info!(%position, "made anew");
+    Ok(true)
+}

@@ -1,0 +1,92 @@
+//! What was, at a position and at a time.
+
+use chrono::{DateTime, TimeDelta, Utc};
+use projector::as_of::{Counts, Moment, statistics, ticket};
+use schemas::{
+    Position,
+    work::{Decided, Decision},
+};
+use service_host::clock;
+
+use crate::{
+    deeds::ADA,
+    events::LABELS,
+    hub::{Hub, ticket_id},
+    projection::busy_log,
+};
+
+async fn recorded_at(hub: &Hub, position: i64) -> DateTime<Utc> {
+    hub.store.read_positions(&[Position(position)]).await.unwrap()[0].time
+}
+
+#[tokio::test]
+async fn a_ticket_is_seen_as_it_was() {
+    let hub = Hub::start().await;
+    hub.submit(1, ADA, "Network").await;
+    hub.analyze(1, ADA, LABELS).await;
+    hub.correct(1, Decision::Priority, Decided::Label("Low".to_owned())).await;
+    hub.close(1).await;
+    let at = async |moment| ticket(hub.pool(), &hub.keys, ticket_id(1), moment).await.unwrap();
+    assert!(at(Moment::Position(Position(0))).await.is_none(), "not handed in yet");
+    let handed_in = at(Moment::Position(Position(1))).await.unwrap();
+    assert_eq!((handed_in.email.as_deref(), handed_in.category), (Some(ADA), None));
+    let analyzed = at(Moment::Time(recorded_at(&hub, 2).await)).await.unwrap();
+    assert_eq!((analyzed.priority.as_deref(), analyzed.version), (Some("High"), 2));
+    let corrected = at(Moment::Position(Position(3))).await.unwrap();
+    assert_eq!((corrected.priority.as_deref(), corrected.status.as_str()), (Some("Low"), "open"));
+    assert_eq!(at(Moment::Time(clock::now())).await.unwrap().status, "closed");
+}
+
+/// The counters of all tickets, as kept now.
+async fn kept(hub: &Hub) -> Counts {
+    let rows: Vec<(String, String, String, i64)> = sqlx::query_as(
+        "select dimension, label, other, count from projector.statistics where grain = 'all' and count <> 0",
+    )
+    .fetch_all(hub.pool())
+    .await
+    .unwrap();
+    rows.into_iter().map(|(dimension, label, other, count)| ((dimension, label, other), count)).collect()
+}
+
+#[tokio::test]
+async fn the_statistics_are_seen_as_they_were() {
+    let hub = busy_log().await;
+    let (then, head) = (kept(&hub).await, hub.head().await);
+    hub.submit(6, ADA, "Cloud").await;
+    hub.close(3).await;
+    hub.settled().await;
+    assert_ne!(kept(&hub).await, then);
+    for moment in [Moment::Position(head), Moment::Time(recorded_at(&hub, head.0).await)] {
+        let found = statistics(hub.pool(), &hub.keys, moment).await.unwrap();
+        assert_eq!((found.counts, found.through), (then.clone(), head), "{moment:?}");
+    }
+    let now = statistics(hub.pool(), &hub.keys, Moment::Position(Position(i64::MAX))).await.unwrap();
+    assert_eq!(now.counts, kept(&hub).await);
+    let before =
+        statistics(hub.pool(), &hub.keys, Moment::Time(clock::now() - TimeDelta::days(1))).await.unwrap();
+    assert_eq!((before.counts, before.through), (Counts::new(), Position::START));
+}
+
+#[tokio::test]
+async fn whole_hours_of_the_past_are_not_folded_again() {
+    let hub = busy_log().await;
+    let (then, head) = (kept(&hub).await, hub.head().await);
+    // As if all of it had happened three hours ago.
+    sqlx::raw_sql(
+        "alter table log.events disable trigger events_are_append_only;
+         update log.events set recorded_at = recorded_at - interval '3 hours';
+         update projector.statistics set at = at - interval '3 hours' where grain = 'change'",
+    )
+    .execute(hub.pool())
+    .await
+    .unwrap();
+    hub.submit(6, ADA, "Cloud").await;
+    hub.settled().await;
+    let found =
+        statistics(hub.pool(), &hub.keys, Moment::Time(clock::now() - TimeDelta::hours(1))).await.unwrap();
+    assert_eq!((found.counts, found.through), (then, head));
+    assert_eq!(
+        statistics(hub.pool(), &hub.keys, Moment::Time(clock::now())).await.unwrap().counts,
+        kept(&hub).await
+    );
+}

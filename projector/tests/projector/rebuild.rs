@@ -1,0 +1,280 @@
+//! Made anew from the log: beside the live read model, equal to it, and without anyone noticing.
+
+use std::sync::{
+    Mutex,
+    atomic::{AtomicBool, Ordering},
+};
+
+use projector::{
+    drift,
+    projection::contract::{Contract, PROJECTIONS, STATISTICS, named},
+    rebuild::{Busy, Ended, Pace, Rebuild, Step, digest::Comparison, outdated, place::Place},
+    upgrade::bring_up_to_date,
+};
+use schemas::Position;
+use serde_json::{Value, json};
+use tokio_util::sync::CancellationToken;
+
+use crate::{
+    deeds::ADA,
+    events::LABELS,
+    hub::{Hub, ticket_id},
+    projection::{busy_log, read_model},
+};
+
+/// Two tickets at a time, so that even few tickets are many portions.
+const SMALL: Pace = Pace { workers: 2, portion: 2, rest: 0.0 };
+
+impl Hub {
+    fn rebuild(&self) -> Rebuild {
+        Rebuild::new(self.pool().clone(), self.keys.clone(), SMALL, CancellationToken::new())
+    }
+}
+
+async fn build(rebuild: &Rebuild, place: Place, projections: &[&'static Contract]) {
+    let ended = rebuild.build(place, projections, &|_| {}).await.unwrap();
+    assert!(matches!(ended, Ended::Built(_)), "{ended:?}");
+}
+
+async fn compare(rebuild: &Rebuild) -> Comparison {
+    rebuild.compare(Place::Next, &|_| {}).await.unwrap()
+}
+
+/// Where the tables are that readers see: the exchange brings other ones.
+async fn live_table(hub: &Hub, table: &str) -> i64 {
+    sqlx::query_scalar("select $1::regclass::oid::bigint")
+        .bind(format!("projector.{table}"))
+        .fetch_one(hub.pool())
+        .await
+        .unwrap()
+}
+
+/// Every row, the time of the first projection included.
+async fn everything(hub: &Hub) -> Vec<Value> {
+    let mut rows = read_model(hub).await;
+    let times = "select to_jsonb(t) from projector.timeline t order by ticket_id, version";
+    rows.extend(sqlx::query_scalar::<_, Value>(times).fetch_all(hub.pool()).await.unwrap());
+    rows
+}
+
+#[tokio::test]
+async fn made_anew_it_is_the_same_down_to_its_indexes() {
+    let hub = busy_log().await;
+    let (before, indexes) = (everything(&hub).await, indexes(&hub).await);
+    let rebuild = hub.rebuild();
+    build(&rebuild, Place::Next, &PROJECTIONS).await;
+    let comparison = compare(&rebuild).await;
+    assert!(comparison.is_equal(), "{comparison:?}");
+    assert_eq!(comparison.projections.len(), PROJECTIONS.len());
+    let table = live_table(&hub, "tickets").await;
+    assert_eq!(rebuild.exchange(Place::Next).await.unwrap(), hub.head().await);
+    assert_ne!(live_table(&hub, "tickets").await, table, "other tables");
+    assert_eq!(everything(&hub).await, before);
+    assert_eq!(self::indexes(&hub).await, indexes);
+}
+
+/// Keys, indexes, checks and storage of the live tables.
+async fn indexes(hub: &Hub) -> Vec<String> {
+    sqlx::query_scalar(
+        "select indexdef from pg_indexes where schemaname = 'projector' and tablename <> 'versions'
+         union all
+         select conrelid::regclass || conname || pg_get_constraintdef(oid) from pg_constraint
+         where connamespace = 'projector'::regnamespace
+         union all
+         select relname || array_to_string(reloptions, ',') from pg_class
+         where relnamespace = 'projector'::regnamespace and reloptions is not null
+         order by 1",
+    )
+    .fetch_all(hub.pool())
+    .await
+    .unwrap()
+}
+
+#[tokio::test]
+async fn what_happens_during_a_rebuild_is_in_it() {
+    let hub = busy_log().await;
+    let rebuild = hub.rebuild();
+    build(&rebuild, Place::Next, &PROJECTIONS).await;
+    hub.submit(6, ADA, "Cloud").await;
+    hub.analyze(6, ADA, LABELS).await;
+    hub.resolve(1, "Replaced it again.").await;
+    hub.settled().await;
+    let live = everything(&hub).await;
+    rebuild.exchange(Place::Next).await.unwrap();
+    assert_eq!(everything(&hub).await, live);
+    hub.close(1).await;
+    hub.submit(7, ADA, "Cloud").await;
+    hub.settled().await;
+    build(&rebuild, Place::Next, &PROJECTIONS).await;
+    let comparison = compare(&rebuild).await;
+    assert!(comparison.is_equal(), "the live projection goes on in the new tables: {comparison:?}");
+}
+
+#[tokio::test]
+async fn readers_never_see_less_than_before() {
+    let hub = busy_log().await;
+    let rebuild = hub.rebuild();
+    let stop = AtomicBool::new(false);
+    let reader = async {
+        let mut reads = 0;
+        while !stop.load(Ordering::Relaxed) {
+            let list = hub.data("/api/tickets").await;
+            assert_eq!(list.as_array().unwrap().len(), 5);
+            reads += 1;
+        }
+        reads
+    };
+    let writer = async {
+        for _ in 0..3 {
+            build(&rebuild, Place::Next, &PROJECTIONS).await;
+            rebuild.exchange(Place::Next).await.unwrap();
+        }
+        stop.store(true, Ordering::Relaxed);
+    };
+    let (reads, ()) = tokio::join!(reader, writer);
+    assert!(reads > 3, "{reads} reads");
+}
+
+#[tokio::test]
+async fn a_rebuild_that_was_stopped_goes_on_where_it_was() {
+    let hub = busy_log().await;
+    let stop = CancellationToken::new();
+    let alone = Pace { workers: 1, ..SMALL };
+    let rebuild = Rebuild::new(hub.pool().clone(), hub.keys.clone(), alone, stop.clone());
+    let stop_after_the_first = |step| {
+        if let Step::Portions { done: 1, .. } = step {
+            stop.cancel();
+        }
+    };
+    let ended = rebuild.build(Place::Next, &PROJECTIONS, &stop_after_the_first).await.unwrap();
+    assert_eq!(ended, Ended::Cancelled);
+    assert!(rebuild.exchange(Place::Next).await.is_err(), "half a read model never becomes the live one");
+    let steps = Mutex::new(vec![]);
+    let rebuild = hub.rebuild();
+    let ended = rebuild.build(Place::Next, &PROJECTIONS, &|step| steps.lock().unwrap().push(step)).await;
+    assert!(matches!(ended.unwrap(), Ended::Built(_)));
+    assert_eq!(steps.lock().unwrap()[0], Step::Portions { done: 1, of: 3 });
+    let comparison = compare(&rebuild).await;
+    assert!(comparison.is_equal(), "{comparison:?}");
+}
+
+#[tokio::test]
+async fn what_was_live_comes_back_with_all_that_happened_since() {
+    let hub = busy_log().await;
+    let rebuild = hub.rebuild();
+    build(&rebuild, Place::Next, &PROJECTIONS).await;
+    let old = live_table(&hub, "tickets").await;
+    note_versions(&hub).await;
+    rebuild.exchange(Place::Next).await.unwrap();
+    hub.submit(6, ADA, "Cloud").await;
+    hub.close(2).await;
+    hub.settled().await;
+    let live = everything(&hub).await;
+    rebuild.exchange(Place::Previous).await.unwrap();
+    assert_eq!(live_table(&hub, "tickets").await, old);
+    assert_eq!(everything(&hub).await, live);
+    rebuild.exchange(Place::Previous).await.unwrap();
+    assert_ne!(live_table(&hub, "tickets").await, old, "and forth again");
+    assert_eq!(everything(&hub).await, live);
+}
+
+/// As the service does on an empty database.
+async fn note_versions(hub: &Hub) {
+    for contract in PROJECTIONS {
+        sqlx::query("insert into projector.versions (projection, version, through) values ($1, $2, 0)")
+            .bind(contract.name)
+            .bind(contract.version)
+            .execute(hub.pool())
+            .await
+            .unwrap();
+    }
+}
+
+#[tokio::test]
+async fn one_projection_is_made_anew_without_the_others() {
+    let hub = busy_log().await;
+    let before = everything(&hub).await;
+    sqlx::raw_sql("update projector.statistics set count = count + 1").execute(hub.pool()).await.unwrap();
+    let rebuild = hub.rebuild();
+    build(&rebuild, Place::Next, &[&STATISTICS]).await;
+    let comparison = compare(&rebuild).await;
+    assert!(!comparison.is_equal());
+    let tickets = live_table(&hub, "tickets").await;
+    rebuild.exchange(Place::Next).await.unwrap();
+    assert_eq!(everything(&hub).await, before);
+    assert_eq!(live_table(&hub, "tickets").await, tickets, "the tickets stay where they are");
+    hub.submit(6, ADA, "Cloud").await;
+    hub.settled().await;
+    assert_eq!(hub.data("/api/tickets").await.as_array().unwrap().len(), 6);
+}
+
+#[tokio::test]
+async fn a_hand_in_the_tables_is_found_and_a_ticket_is_made_anew() {
+    let hub = busy_log().await;
+    let before = everything(&hub).await;
+    let rebuild = hub.rebuild();
+    assert!(drift::check(&rebuild).await.unwrap().unwrap().is_equal());
+    sqlx::raw_sql("update projector.tickets set priority = 'Low' where number = 4")
+        .execute(hub.pool())
+        .await
+        .unwrap();
+    let found = drift::check(&rebuild).await.unwrap().unwrap();
+    assert!(!found.is_equal());
+    assert_eq!(found.tickets, [ticket_id(2).to_string()]);
+    rebuild.tickets(&[ticket_id(2)]).await.unwrap();
+    assert_eq!(everything(&hub).await, before);
+    sqlx::raw_sql("update projector.tickets set priority = 'Low'").execute(hub.pool()).await.unwrap();
+    rebuild.tickets(&rebuild.touched_since(Position(1)).await.unwrap()).await.unwrap();
+    assert_eq!(everything(&hub).await, before);
+    assert!(drift::check(&rebuild).await.unwrap().unwrap().is_equal());
+}
+
+#[tokio::test]
+async fn one_rebuild_at_a_time() {
+    let hub = Hub::start().await;
+    let first = hub.rebuild().turn().await.unwrap();
+    assert!(hub.rebuild().turn().await.unwrap_err().is::<Busy>());
+    drop(first);
+    while hub.rebuild().turn().await.is_err() {
+        tokio::task::yield_now().await;
+    }
+}
+
+#[tokio::test]
+async fn tables_of_an_older_version_are_made_anew_at_the_start() {
+    let hub = busy_log().await;
+    let before = everything(&hub).await;
+    sqlx::raw_sql(
+        "delete from projector.statistics; delete from projector.requesters;
+         insert into projector.versions (projection, version, through) values ('timeline', 1, 0)",
+    )
+    .execute(hub.pool())
+    .await
+    .unwrap();
+    let stale: Vec<_> = outdated(hub.pool()).await.unwrap().iter().map(|contract| contract.name).collect();
+    assert_eq!(stale, ["tickets", "statistics", "requesters", "similar"]);
+    let rebuild = hub.rebuild();
+    bring_up_to_date(hub.pool(), &rebuild, &hub.progress, &CancellationToken::new()).await;
+    assert!(outdated(hub.pool()).await.unwrap().is_empty());
+    assert_eq!(everything(&hub).await, before);
+}
+
+#[tokio::test]
+async fn an_empty_database_needs_no_rebuild() {
+    let hub = Hub::without_projection().await;
+    hub.submit(1, ADA, "Cloud").await;
+    bring_up_to_date(hub.pool(), &hub.rebuild(), &hub.progress, &CancellationToken::new()).await;
+    assert!(outdated(hub.pool()).await.unwrap().is_empty());
+    let previous: i64 =
+        sqlx::query_scalar("select count(*) from projector.builds").fetch_one(hub.pool()).await.unwrap();
+    assert_eq!(previous, 0);
+}
+
+#[test]
+fn projections_have_names() {
+    let names =
+        |name| named(name).map(|found| found.iter().map(|contract| contract.name).collect::<Vec<_>>());
+    assert_eq!(names("all").unwrap().len(), 5);
+    assert_eq!((names("journey"), names("similar")), (Some(vec!["timeline"]), Some(vec!["similar"])));
+    assert_eq!(json!(names("ticket")), Value::Null);
+}
