@@ -25,6 +25,7 @@ use schemas::{
     analysis::{
         AnalysisOf, Choice, Emotion, Emotions, Entity, ModelRef, Mood, Priority, Route, Scored, Sentiment,
     },
+    embedding::Embedding,
     event::{CrmOutcome, CrmRecordCreated, Requester, TicketAssigned, TicketSubmitted},
 };
 use serde_json::json;
@@ -266,7 +267,9 @@ async fn facts(
     let entities = key.seal(&requester, ids[1], "entities", &entities)?;
     let summary =
         key.seal(&requester, ids[1], "summary", &"Nobody in the second floor reaches srv-fs01.".to_owned())?;
-    let analyzed = answer(n).with_personal(entities, summary);
+    let vector: Vec<f32> = (0..384_u16).map(|i| f32::from(i).mul_add(0.1, n as f32).sin()).collect();
+    let embedding = key.seal(&requester, ids[1], "embedding", &Embedding::quantised("minilm-l6", &vector))?;
+    let analyzed = AnalysisOf { embedding: Some(embedding), ..answer(n).with_personal(entities, summary) };
     let delivered = CrmRecordCreated {
         system: "zoho".to_owned(),
         record_id: format!("35207100000{n:07}"),
@@ -323,5 +326,6 @@ fn answer(n: u128) -> AnalysisOf<(), ()> {
         degraded: false,
         model: ModelRef { name: "minilm-l6".to_owned(), revision: "1".to_owned(), sha256: "0".repeat(64) },
         duration_ms: 14,
+        embedding: None,
     }
 }

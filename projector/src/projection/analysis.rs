@@ -1,7 +1,7 @@
 //! The analyzer answered, or gave up.
 
 use event_store::KeyRing;
-use schemas::{Envelope, event::TicketAnalyzed};
+use schemas::{Envelope, embedding::Embedding, event::TicketAnalyzed};
 use sqlx::types::Json;
 
 use super::work::show_corrections;
@@ -23,6 +23,11 @@ pub(super) fn analyzed(ring: &KeyRing, ticket: &mut Ticket, event: &Envelope, da
     ticket.analyzed_at.get_or_insert(event.time);
     ticket.language = Some(data.language.clone());
     show_corrections(ticket);
+}
+
+/// Where the text lies among the others, if the analysis says it and it may still be known.
+pub(super) fn embedding(ring: &KeyRing, event: &Envelope, data: &TicketAnalyzed) -> Option<Embedding> {
+    open_with(ring, event.id, "embedding", data.embedding.as_ref()?)
 }
 
 /// Nobody has looked at the ticket yet: a person should.

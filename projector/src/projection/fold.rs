@@ -2,7 +2,7 @@
 //! was seen already does nothing. The projection, the rebuild and time travel all fold here.
 
 use event_store::KeyRing;
-use schemas::{Position, TicketEvent};
+use schemas::{Position, TicketEvent, embedding::Embedding};
 
 use super::{analysis, delivery, fact::Fact, submission, work};
 use crate::{
@@ -16,16 +16,26 @@ use crate::{
 /// A ticket on its way through the log.
 pub(crate) struct Folded {
     pub(crate) ticket: Ticket,
+    pub(crate) embedding: Place,
     /// What the counters hold of it.
     tally: Tally,
     /// The hour of the events that the counters do not know of yet.
     changed_in: Option<i64>,
 }
 
+/// Where the ticket's text lies among the others.
+#[derive(Clone, Debug, PartialEq)]
+pub(crate) enum Place {
+    /// Where the read model has it, if it has it.
+    AsBefore,
+    /// Here; or nowhere, by an analysis that does not say, or of somebody who was erased.
+    Now(Option<Embedding>),
+}
+
 impl Folded {
     /// A ticket of the read model, which its counters know.
     pub(crate) fn known(ticket: Ticket) -> Self {
-        Self { tally: Tally::of(&ticket), ticket, changed_in: None }
+        Self { tally: Tally::of(&ticket), ticket, embedding: Place::AsBefore, changed_in: None }
     }
 
     /// Tells the counters what became of the ticket since they heard of it last.
@@ -55,7 +65,10 @@ impl Folded {
                 | TicketEvent::CrmDeliveryAttempted(_)
                 | TicketEvent::CrmRecordUpdated(_),
             ) => {}
-            Some(TicketEvent::Analyzed(data)) => analysis::analyzed(ring, ticket, event, data),
+            Some(TicketEvent::Analyzed(data)) => {
+                analysis::analyzed(ring, ticket, event, data);
+                self.embedding = Place::Now(analysis::embedding(ring, event, data));
+            }
             Some(TicketEvent::AnalysisFailed(_)) => analysis::failed(ticket),
             Some(TicketEvent::CrmRecordCreated(data)) => delivery::record_created(ticket, event, data),
             Some(TicketEvent::CrmDeliveryParked(data)) => delivery::parked(ticket, data),
@@ -80,7 +93,8 @@ pub(crate) fn fold(known: &mut Option<Folded>, ring: &KeyRing, fact: &Fact<'_>, 
         && let Some(TicketEvent::Submitted(data)) = &fact.says
     {
         let ticket = submission::submitted(ring, fact.event, data);
-        *known = Some(Folded { ticket, tally: Tally::default(), changed_in: None });
+        *known =
+            Some(Folded { ticket, embedding: Place::AsBefore, tally: Tally::default(), changed_in: None });
     }
     if let Some(folded) = known
         && folded.ticket.position < fact.event.position.0

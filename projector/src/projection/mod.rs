@@ -6,12 +6,13 @@
 //! - `fold`: what each event does to its ticket, with `submission`, `analysis`, `work` and `delivery`
 //! - `timeline`: what happened, with personal data sealed
 //! - `disclosure`: what of an event everybody may read
-//! - `tickets`: loading and saving
+//! - `tickets`: loading and saving, with `embeddings`
 
 mod analysis;
 pub mod contract;
 mod delivery;
 mod disclosure;
+pub(crate) mod embeddings;
 pub(crate) mod fact;
 pub(crate) mod fold;
 mod submission;

@@ -7,6 +7,7 @@ use schemas::{Envelope, TicketId};
 use sqlx::{PgConnection, types::Json};
 
 use super::{
+    embeddings::Embeddings,
     fact::Fact,
     fold::{Folded, fold},
 };
@@ -43,13 +44,16 @@ impl Touched {
     /// Writes every ticket in one statement, and the counters that changed.
     pub(super) async fn save(mut self, connection: &mut PgConnection) -> anyhow::Result<()> {
         let mut tickets: Vec<Ticket> = vec![];
+        let mut embeddings = Embeddings::default();
         for mut folded in self.tickets.into_values().flatten() {
             folded.count(&mut self.changes);
+            embeddings.note(&folded);
             tickets.push(folded.ticket);
         }
         // Ids sort by creation, so new rows are written in the order of the indexes.
         tickets.sort_unstable_by(|one, other| one.id.cmp(&other.id));
         save(connection, &tickets).await?;
+        embeddings.save(connection).await?;
         self.changes.save(connection).await
     }
 }

@@ -47,6 +47,15 @@ impl Rows {
         self.plain(value.to_rfc3339_opts(SecondsFormat::Micros, true))
     }
 
+    pub(super) fn bytes(&mut self, value: &[u8]) -> &mut Self {
+        self.separate();
+        self.text.push_str("\\\\x");
+        for byte in value {
+            let _ = write!(self.text, "{byte:02x}");
+        }
+        self
+    }
+
     pub(super) fn json(&mut self, value: &impl Serialize) -> serde_json::Result<&mut Self> {
         Ok(self.text(&serde_json::to_string(value)?))
     }
@@ -108,7 +117,7 @@ mod tests {
     #[test]
     fn what_would_end_a_field_is_escaped() {
         let mut rows = Rows::default();
-        rows.text("a\tb\nc\\N\r").maybe_text(None).plain(-1).end();
-        assert_eq!(rows.text, "a\\tb\\nc\\\\N\\r\t\\N\t-1\n");
+        rows.text("a\tb\nc\\N\r").maybe_text(None).plain(-1).bytes(&[0, 255]).end();
+        assert_eq!(rows.text, "a\\tb\\nc\\\\N\\r\t\\N\t-1\t\\\\x00ff\n");
     }
 }

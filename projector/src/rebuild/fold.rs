@@ -13,9 +13,10 @@ use tokio::runtime::Handle;
 use super::{copy_text::Rows, place::PARTS};
 use crate::{
     projection::{
-        contract::{Contract, REQUESTERS, STATISTICS, TICKETS, TIMELINE},
+        contract::{Contract, REQUESTERS, SIMILAR, STATISTICS, TICKETS, TIMELINE},
+        embeddings::bytes,
         fact::{self, Fact, place},
-        fold::fold_stream,
+        fold::{Folded, Place, fold_stream},
         timeline::Entry,
     },
     read_model::Ticket,
@@ -28,6 +29,7 @@ const TICKET_COLUMNS: &str = "id, number, requester_id, name, email, description
      corrections, language, resolved_at, resolutions, reopenings, satisfaction";
 const TIMELINE_COLUMNS: &str = "ticket_id, version, position, event_id, type, recorded_at, projected_at, actor, \
      traceparent, details, sealed";
+const EMBEDDINGS_COLUMNS: &str = "ticket_id, number, created_at, space, scale, steps";
 const STATISTICS_COLUMNS: &str = "grain, at, dimension, label, other, count";
 const REQUESTERS_COLUMNS: &str = "requester_id, tickets, open_tickets, negative_tickets, reopened_tickets, \
      first_ticket_at, last_ticket_at, last_number";
@@ -40,6 +42,7 @@ pub(super) type FirstProjected = HashMap<(String, i32), DateTime<Utc>>;
 pub(super) struct Built {
     tickets: Rows,
     timeline: Rows,
+    embeddings: Rows,
     statistics: Rows,
     requesters: Rows,
 }
@@ -65,6 +68,7 @@ impl Streams {
                 let ticket = fold_stream(stream, &ring, self.counted, &mut changes);
                 if let Some(folded) = ticket {
                     built.ticket(&folded.ticket)?;
+                    built.embedding(&folded);
                 }
                 built.entries(stream, &self.first_projected)?;
             }
@@ -87,6 +91,7 @@ impl Built {
         for (contract, table, columns, rows) in [
             (&TICKETS, TICKETS.table.to_owned(), TICKET_COLUMNS, self.tickets),
             (&TIMELINE, TIMELINE.table.to_owned(), TIMELINE_COLUMNS, self.timeline),
+            (&SIMILAR, SIMILAR.table.to_owned(), EMBEDDINGS_COLUMNS, self.embeddings),
             (&STATISTICS, parts(&STATISTICS), STATISTICS_COLUMNS, self.statistics),
             (&REQUESTERS, parts(&REQUESTERS), REQUESTERS_COLUMNS, self.requesters),
         ] {
@@ -116,6 +121,13 @@ impl Built {
         rows.maybe_time(t.resolved_at).plain(t.resolutions).plain(t.reopenings).maybe_plain(t.satisfaction);
         rows.end();
         Ok(())
+    }
+
+    fn embedding(&mut self, folded: &Folded) {
+        let Place::Now(Some(embedding)) = &folded.embedding else { return };
+        let (ticket, rows) = (&folded.ticket, &mut self.embeddings);
+        rows.text(&ticket.id).plain(ticket.number).time(ticket.created_at).text(&embedding.space);
+        rows.plain(embedding.scale).bytes(&bytes(&embedding.steps())).end();
     }
 
     fn entries(&mut self, stream: &[Fact<'_>], first_projected: &FirstProjected) -> anyhow::Result<()> {

@@ -4,6 +4,7 @@ use event_store::Appended;
 use schemas::{
     TicketEvent,
     analysis::{AnalysisOf, Choice, Emotion, Emotions, Entity, ModelRef, Mood, Priority, Route, Sentiment},
+    embedding::Embedding,
     event::{AnalysisFailed, CrmDeliveryParked, CrmOutcome, CrmRecordCreated, Requester, TicketSubmitted},
 };
 
@@ -59,7 +60,9 @@ impl Hub {
         let entities = self.keys.seal(&requester, id, "entities", &vec![host]).await.unwrap();
         let summary =
             self.keys.seal(&requester, id, "summary", &"srv-fs01 is down".to_owned()).await.unwrap();
+        let embedding = self.keys.seal(&requester, id, "embedding", &embedding()).await.unwrap();
         let answer = answer(labels).with_personal(entities, summary);
+        let answer = AnalysisOf { embedding: Some(embedding), ..answer };
         self.append(n, id, TicketEvent::Analyzed(Box::new(answer))).await
     }
 
@@ -90,6 +93,11 @@ impl Hub {
         self.analyze(1, "ada@example.com", LABELS).await;
         self.deliver(1).await;
     }
+}
+
+/// Where every analyzed text of the tests lies.
+pub(crate) fn embedding() -> Embedding {
+    Embedding::quantised("minilm-l6", &[1.0, -1.0, 0.5, 0.0])
 }
 
 fn choice<L>(label: L) -> Choice<L> {

@@ -9,7 +9,7 @@ use subscription::Projection as _;
 use uuid::Uuid;
 
 use crate::{
-    events::LABELS,
+    events::{LABELS, embedding},
     hub::{Hub, ticket_id},
 };
 
@@ -98,6 +98,27 @@ async fn an_erased_requesters_ticket_stays_without_the_person() {
     assert_eq!((&erased["entities"], &erased["category"]), (&json!([]), &json!("Cloud")));
     assert_eq!(erased["analysis"]["summary"], Value::Null);
     assert_eq!(hub.data("/api/tickets/4").await["email"], "grace@example.com");
+}
+
+#[tokio::test]
+async fn an_analyzed_ticket_has_a_place_among_the_others_until_its_requester_is_erased() {
+    let mut hub = busy_log().await;
+    let places = async |hub: &Hub| -> Vec<(i64, String, f32, Vec<u8>)> {
+        let query = "select number, space, scale, steps from projector.embeddings order by number";
+        sqlx::query_as(query).fetch_all(hub.pool()).await.unwrap()
+    };
+    let place = |number| (number, "minilm-l6".to_owned(), embedding().scale, vec![127, 129, 64, 0]);
+    assert_eq!(places(&hub).await, [1, 4, 6, 8, 10].map(place));
+    let grace = hub.keys.requester_id("grace@example.com");
+    sqlx::query("delete from personal.requester_keys where requester_id = $1")
+        .bind(grace.as_str())
+        .execute(hub.pool())
+        .await
+        .unwrap();
+    hub.empty().await;
+    hub.project_again().await;
+    hub.settled().await;
+    assert_eq!(places(&hub).await, [place(1)]);
 }
 
 #[tokio::test]
