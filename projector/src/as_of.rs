@@ -38,7 +38,7 @@ pub enum Moment {
 /// Tickets per dimension, label and other label (empty where there is none).
 pub type Counts = BTreeMap<(String, String, String), i64>;
 
-/// What the statistics were.
+/// What the statistics were, without topics: those are read off personal data, of which no history is kept.
 #[derive(Clone, Debug)]
 pub struct Statistics {
     /// The moment they are exact for: the one that was asked for, or the beginning of its hour where that was too busy.
@@ -95,7 +95,7 @@ pub async fn statistics(
         return Ok(Statistics { through: before, counts });
     }
     for cell in broken_hour(pool, keys, before, through).await?.cells() {
-        if cell.grain == "all" {
+        if cell.grain == "all" && !cell.count.is_personal() {
             let key = (cell.count.dimension.to_owned(), cell.count.label, cell.count.other);
             *counts.entry(key).or_default() += cell.change;
         }

@@ -46,6 +46,15 @@ impl Folded {
         self.tally = now;
     }
 
+    /// Its requester was erased. The hour is of no account: what personal data says is not kept as history.
+    pub(crate) fn forget_the_person(&mut self) {
+        let ticket = &mut self.ticket;
+        (ticket.name, ticket.email, ticket.description) = (None, None, None);
+        (ticket.summary, ticket.entities) = (None, None);
+        self.embedding = Place::Now(None);
+        self.changed_in = Some(hour_of(ticket.updated_at));
+    }
+
     fn see(&mut self, ring: &KeyRing, fact: &Fact<'_>, changes: &mut Changes) {
         let event = fact.event;
         let hour = hour_of(event.time);

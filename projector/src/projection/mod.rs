@@ -4,6 +4,7 @@
 //! - [`contract`]: the projections by name and version
 //! - `fact`: events read, and the keys that open them
 //! - `fold`: what each event does to its ticket, with `submission`, `analysis`, `work` and `delivery`
+//! - [`erasure`]: tickets without the person
 //! - `timeline`: what happened, with personal data sealed
 //! - `disclosure`: what of an event everybody may read
 //! - `tickets`: loading and saving, with `embeddings`
@@ -13,6 +14,7 @@ pub mod contract;
 mod delivery;
 mod disclosure;
 pub(crate) mod embeddings;
+pub mod erasure;
 pub(crate) mod fact;
 pub(crate) mod fold;
 mod submission;

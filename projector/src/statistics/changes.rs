@@ -99,6 +99,9 @@ impl Changes {
         }
         let Some(cells) = self.cells.get_mut(count) else { return };
         for time in times {
+            if time.0 == Grain::Change && count.is_personal() {
+                continue;
+            }
             *cells.entry(time).or_default() += change;
         }
     }

@@ -84,6 +84,12 @@ impl Count {
         Self { dimension, label: label.into(), other: String::new() }
     }
 
+    /// It was read off personal data: it goes when that goes, and history does not keep it.
+    #[must_use]
+    pub fn is_personal(&self) -> bool {
+        [dimension::PRODUCT, dimension::ERROR_CODE].contains(&self.dimension)
+    }
+
     fn flag(dimension: &'static str) -> Self {
         Self::new(dimension, "")
     }

@@ -53,11 +53,28 @@ impl Hub {
     }
 
     pub(crate) async fn analyze(&self, n: u128, email: &str, labels: Labels) -> Appended {
+        self.analyze_naming(n, email, labels, &[("srv-fs01", "HOST")]).await
+    }
+
+    /// An analysis that found these names, each with its label.
+    pub(crate) async fn analyze_naming(
+        &self,
+        n: u128,
+        email: &str,
+        labels: Labels,
+        names: &[(&str, &str)],
+    ) -> Appended {
         let id = new_event_id();
         let requester = self.keys.requester_id(email);
-        let host =
-            Entity { text: "srv-fs01".into(), label: "HOST".into(), start: 0, end: 8, confidence: 0.97 };
-        let entities = self.keys.seal(&requester, id, "entities", &vec![host]).await.unwrap();
+        let entity = |(text, label): &(&str, &str)| Entity {
+            text: (*text).to_owned(),
+            label: (*label).to_owned(),
+            start: 0,
+            end: text.len(),
+            confidence: 0.97,
+        };
+        let entities: Vec<_> = names.iter().map(entity).collect();
+        let entities = self.keys.seal(&requester, id, "entities", &entities).await.unwrap();
         let summary =
             self.keys.seal(&requester, id, "summary", &"srv-fs01 is down".to_owned()).await.unwrap();
         let embedding = self.keys.seal(&requester, id, "embedding", &embedding()).await.unwrap();

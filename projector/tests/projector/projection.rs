@@ -32,7 +32,8 @@ pub(crate) async fn busy_log() -> Hub {
     hub.whole_journey().await;
     for n in 2..=5 {
         hub.submit(n, "grace@example.com", "Cloud").await;
-        hub.analyze(n, "grace@example.com", LABELS).await;
+        let names = [("0x80070035", "ERROR_CODE"), ("Outlook", "PRODUCT"), ("srv-fs01", "HOST")];
+        hub.analyze_naming(n, "grace@example.com", LABELS, &names).await;
     }
     hub.park(2).await;
     hub.deliver(2).await;

@@ -7,7 +7,10 @@ use std::sync::{
 
 use projector::{
     drift,
-    projection::contract::{Contract, PROJECTIONS, STATISTICS, named},
+    projection::{
+        contract::{Contract, PROJECTIONS, STATISTICS, named},
+        erasure::erase,
+    },
     rebuild::{Busy, Ended, Pace, Rebuild, Step, digest::Comparison, outdated, place::Place},
     upgrade::bring_up_to_date,
 };
@@ -227,6 +230,34 @@ async fn a_hand_in_the_tables_is_found_and_a_ticket_is_made_anew() {
     rebuild.tickets(&rebuild.touched_since(Position(1)).await.unwrap()).await.unwrap();
     assert_eq!(everything(&hub).await, before);
     assert!(drift::check(&rebuild).await.unwrap().unwrap().is_equal());
+}
+
+#[tokio::test]
+async fn an_erased_requester_is_gone_wherever_a_read_model_stands() {
+    let mut hub = busy_log().await;
+    let rebuild = hub.rebuild();
+    build(&rebuild, Place::Next, &PROJECTIONS).await;
+    rebuild.exchange(Place::Next).await.unwrap();
+    build(&rebuild, Place::Next, &PROJECTIONS).await;
+    let grace = hub.keys.requester_id("grace@example.com");
+    sqlx::query("delete from personal.requester_keys where requester_id = $1")
+        .bind(grace.as_str())
+        .execute(hub.pool())
+        .await
+        .unwrap();
+    erase(&mut hub.pool().acquire().await.unwrap(), &grace).await.unwrap();
+    for schema in ["projector", "projector_next", "projector_previous"] {
+        let query = format!(
+            "select (select count(*) from {schema}.tickets where coalesce(name, email, description, summary) is not null
+                     or entities is not null), (select count(*) from {schema}.embeddings)"
+        );
+        let left: (i64, i64) =
+            sqlx::query_as(sqlx::AssertSqlSafe(query)).fetch_one(hub.pool()).await.unwrap();
+        assert_eq!(left, (1, 1), "{schema}: Ada's ticket only");
+    }
+    hub.forget_keys().await;
+    let found = drift::check(&hub.rebuild()).await.unwrap().unwrap();
+    assert!(found.is_equal(), "as if it had never been known: {found:?}");
 }
 
 #[tokio::test]
