@@ -9,6 +9,7 @@ use std::{
 };
 
 use anyhow::Context as _;
+use crash_points::reach;
 use event_store::read::streams::streams_between;
 use futures::future::try_join_all;
 use schemas::Position;
@@ -70,7 +71,10 @@ async fn write(
     let mut transaction = connection.begin().await?;
     rows.copy(&mut transaction, build.place.schema(), &build.projections).await?;
     plan::done(&mut transaction, build.place, portion.no).await?;
-    Ok(transaction.commit().await?)
+    reach("rebuild.copied");
+    transaction.commit().await?;
+    reach("rebuild.portion");
+    Ok(())
 }
 
 async fn first_projected(
@@ -94,6 +98,7 @@ async fn finish(rebuild: &Rebuild, build: &Build) -> anyhow::Result<()> {
         Ok(place::index(&mut rebuild.connection().await?, build.place, table).await?)
     };
     try_join_all(build.projections.iter().map(|projection| of_table(projection.table))).await?;
+    reach("rebuild.indexed");
     let mut connection = rebuild.connection().await?;
     let mut transaction = connection.begin().await?;
     add_up(&mut transaction, build).await.context("adding up the counters")?;

@@ -5,6 +5,7 @@
 use std::time::Duration;
 
 use anyhow::{Context as _, ensure};
+use crash_points::reach;
 use schemas::Position;
 use sqlx::{Connection as _, PgConnection, PgPool};
 
@@ -56,6 +57,7 @@ async fn once(rebuild: &Rebuild, place: Place) -> anyhow::Result<Position> {
     place::execute(&mut transaction, "set local lock_timeout = '1s'".to_owned()).await?;
     place::exchange(&mut transaction, place, &build.projections).await?;
     remember(&mut transaction, &build, live).await?;
+    reach("rebuild.exchanged");
     transaction.commit().await?;
     Ok(build.through)
 }

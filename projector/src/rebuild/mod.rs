@@ -26,6 +26,8 @@ mod fold;
 pub mod place;
 pub mod plan;
 
+use std::time::Duration;
+
 use anyhow::Context as _;
 use event_store::PersonalKeys;
 use schemas::{Position, TicketId};
@@ -36,6 +38,10 @@ use crate::projection::contract::{Contract, PROJECTIONS};
 use digest::Comparison;
 use place::Place;
 use plan::Build;
+
+/// Of whoever died at it a moment ago the database may not know yet.
+const TRIES: u32 = 10;
+const BETWEEN: Duration = Duration::from_millis(100);
 
 /// Makes read models anew.
 #[derive(Clone, Debug)]
@@ -121,11 +127,16 @@ impl Rebuild {
     /// [`Busy`] inside while another process has it.
     pub async fn turn(&self) -> anyhow::Result<Turn> {
         let mut connection = self.connection().await?;
-        let mine = sqlx::query_scalar!(
-            r#"select pg_try_advisory_lock(hashtextextended('hub-rebuild', 0)) as "mine!""#
-        );
-        anyhow::ensure!(mine.fetch_one(&mut connection).await?, Busy);
-        Ok(Turn(connection))
+        for _ in 0..TRIES {
+            let mine = sqlx::query_scalar!(
+                r#"select pg_try_advisory_lock(hashtextextended('hub-rebuild', 0)) as "mine!""#
+            );
+            if mine.fetch_one(&mut connection).await? {
+                return Ok(Turn(connection));
+            }
+            tokio::time::sleep(BETWEEN).await;
+        }
+        Err(Busy.into())
     }
 
     /// Builds `projections` in `place` up to the head of the log, going on with what stands there already.

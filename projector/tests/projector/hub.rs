@@ -22,6 +22,8 @@ pub(crate) struct Hub {
     pub(crate) store: EventStore,
     pub(crate) keys: PersonalKeys,
     pub(crate) progress: Progress,
+    /// What services may do, and no more.
+    pub(crate) services: PgPool,
     settings: Settings,
     projection: Option<JoinHandle<anyhow::Result<()>>>,
 }
@@ -42,6 +44,7 @@ impl Hub {
         Self {
             keys: PersonalKeys::open(pool.clone(), SecretKey::from_bytes([9; 32])).await.unwrap(),
             store: EventStore::open(pool).await.unwrap(),
+            services: database::pool(database.service_url(), "service", 5).unwrap(),
             progress: Progress::new(projection::STAGE),
             settings: Settings::parse_from(arguments),
             projection: None,

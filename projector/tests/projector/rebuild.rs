@@ -30,7 +30,7 @@ const SMALL: Pace = Pace { workers: 2, portion: 2, rest: 0.0 };
 
 impl Hub {
     fn rebuild(&self) -> Rebuild {
-        Rebuild::new(self.pool().clone(), self.keys.clone(), SMALL, CancellationToken::new())
+        Rebuild::new(self.services.clone(), self.keys.clone(), SMALL, CancellationToken::new())
     }
 }
 
@@ -143,7 +143,7 @@ async fn a_rebuild_that_was_stopped_goes_on_where_it_was() {
     let hub = busy_log().await;
     let stop = CancellationToken::new();
     let alone = Pace { workers: 1, ..SMALL };
-    let rebuild = Rebuild::new(hub.pool().clone(), hub.keys.clone(), alone, stop.clone());
+    let rebuild = Rebuild::new(hub.services.clone(), hub.keys.clone(), alone, stop.clone());
     let stop_after_the_first = |step| {
         if let Step::Portions { done: 1, .. } = step {
             stop.cancel();
@@ -285,7 +285,7 @@ async fn tables_of_an_older_version_are_made_anew_at_the_start() {
     let stale: Vec<_> = outdated(hub.pool()).await.unwrap().iter().map(|contract| contract.name).collect();
     assert_eq!(stale, ["tickets", "statistics", "requesters", "similar"]);
     let rebuild = hub.rebuild();
-    bring_up_to_date(hub.pool(), &rebuild, &hub.progress, &CancellationToken::new()).await;
+    bring_up_to_date(&hub.services, &rebuild, &hub.progress, &CancellationToken::new()).await;
     assert!(outdated(hub.pool()).await.unwrap().is_empty());
     assert_eq!(everything(&hub).await, before);
 }
@@ -294,7 +294,7 @@ async fn tables_of_an_older_version_are_made_anew_at_the_start() {
 async fn an_empty_database_needs_no_rebuild() {
     let hub = Hub::without_projection().await;
     hub.submit(1, ADA, "Cloud").await;
-    bring_up_to_date(hub.pool(), &hub.rebuild(), &hub.progress, &CancellationToken::new()).await;
+    bring_up_to_date(&hub.services, &hub.rebuild(), &hub.progress, &CancellationToken::new()).await;
     assert!(outdated(hub.pool()).await.unwrap().is_empty());
     let previous: i64 =
         sqlx::query_scalar("select count(*) from projector.builds").fetch_one(hub.pool()).await.unwrap();

@@ -4,7 +4,7 @@
 
 mod support;
 
-use event_store::{PersonalKeys, personal_keys::master_key_from_file};
+use event_store::{MasterKeys, PersonalKeys};
 use projector::{
     projection::{STAGE, Tickets},
     rebuild::note_fresh,
@@ -33,7 +33,7 @@ impl Desk {
     }
 
     async fn project(&self) {
-        let master = master_key_from_file(self.key_file.as_ref()).unwrap();
+        let master = MasterKeys::from_file(self.key_file.as_ref()).unwrap();
         let pool = self.hub.store.pool();
         let keys = PersonalKeys::open(pool.clone(), master).await.unwrap();
         note_fresh(pool).await.unwrap();
@@ -87,6 +87,19 @@ async fn a_rebuild_tells_nobody() {
     desk.rebuild(&[]).await.says("live since position 7");
     desk.rebuild(&["--rollback"]).await.says("live again");
     assert_eq!((desk.hub.bus.tail().await.unwrap(), desk.hub.head().await), before);
+}
+
+#[tokio::test]
+async fn a_rebuild_that_is_killed_anywhere_goes_on_where_it_was() {
+    let desk = Desk::start().await;
+    let args = ["rebuild", "--master-key-file", &desk.key_file];
+    for place in ["rebuild.copied", "rebuild.portion", "rebuild.indexed", "rebuild.exchanged"] {
+        assert!(!desk.hub.hubctl_killed_at(place, &args).await.ok, "{place}");
+        assert_eq!(desk.actors().await, ["test"], "{place}: the live read model is as it was");
+    }
+    let answer = desk.rebuild(&[]).await;
+    answer.says("timeline     equal    7 rows");
+    answer.says("live since position 7");
 }
 
 #[tokio::test]

@@ -3,7 +3,7 @@
 use std::{path::PathBuf, process::ExitCode, time::Instant};
 
 use anyhow::Context as _;
-use event_store::{PersonalKeys, personal_keys::master_key_from_file};
+use event_store::{MasterKeys, PersonalKeys};
 use indicatif::ProgressBar;
 use projector::{
     projection::contract::{Contract, PROJECTIONS, named},
@@ -59,7 +59,7 @@ fn parse_projections(name: &str) -> Result<Selected, String> {
 
 pub(crate) async fn run(args: Args) -> anyhow::Result<ExitCode> {
     let pool = args.database.pool()?;
-    let keys = PersonalKeys::open(pool.clone(), master_key_from_file(&args.master_key_file)?).await?;
+    let keys = PersonalKeys::open(pool.clone(), MasterKeys::from_file(&args.master_key_file)?).await?;
     let fast = Pace { workers: args.workers.into(), ..Pace::FAST };
     let stop = CancellationToken::new();
     let rebuild = Rebuild::new(pool, keys, if args.gentle { Pace::GENTLE } else { fast }, stop.clone());
