@@ -1,6 +1,6 @@
 # Two commands matter: `make up` runs the system, `make test` proves it.
 .DEFAULT_GOAL := help
-.PHONY: help up test check fmt lint deny drift deps clean-data sqlx schemas train bench-analyzer soak bench
+.PHONY: help up test check fmt lint deny drift deps clean-data sqlx schemas train bench-analyzer soak bench chaos
 
 help: ## Show this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## /{printf "  make %-11s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -12,6 +12,11 @@ up: deps ## Build, start everything on this machine, send the sample tickets thr
 test: deps ## Run every test, the end-to-end test with the real model included
 	cargo build --locked --workspace --bins
 	cargo test --locked --workspace
+
+chaos: deps ## The fault tests at full size: thousands of kills, a million contended events; takes hours
+	HUB_CHAOS=1 cargo test --locked -p event-store --test contention
+	HUB_CHAOS=1 cargo test --locked -p subscription --test crashes --test stages
+	HUB_CHAOS=1 cargo test --locked -p command-api --test processes --test bus_faults
 
 check: fmt lint deny drift ## Everything a change must pass besides the tests
 

@@ -96,8 +96,8 @@ async fn write_batch(
     let (batch, answers, held_back) = gather(first, queue);
     batch_size.record(batch.len() as f64);
     let outcome = commit(pool, connection, batch).await;
-    reach("append.committed");
     if let Some(position) = newest(&outcome) {
+        reach("append.committed");
         announce(progress, position);
     }
     for (answer, result) in answers.into_iter().zip(outcome) {

@@ -200,7 +200,8 @@ async fn contended_commands_lose_no_update() {
                 let ticket = TicketId::new(u128::from(n % 4 + n / 400 * 4).into());
                 // Each event says what its writer had seen: a lost update would be said twice.
                 let decide = |seen: &u32| Ok::<_, std::convert::Infallible>(Some(event(*seen)));
-                match store.handle(ticket, Stamp::new(id, metadata(id)), count, decide).await {
+                let command = store.handle(ticket, Stamp::new(id, metadata(id)), count, decide);
+                match within("a command", command).await {
                     Ok(handled) => assert_eq!(handled.outcome, Outcome::Appended),
                     Err(HandleError::Append(AppendError::Conflict { .. })) => {
                         gave_up.fetch_add(1, Ordering::Relaxed);
@@ -210,7 +211,7 @@ async fn contended_commands_lose_no_update() {
             }
         });
     }
-    while let Some(written) = within("the writers", writers.join_next()).await {
+    while let Some(written) = writers.join_next().await {
         written.unwrap();
     }
     let head = stores[0].head().await.unwrap();

@@ -12,7 +12,7 @@ use std::{
 
 use event_bus::{Bus, publish::Tail};
 use event_store::{Append, EventStore, Expected, NewEvent, database};
-use local_stack::testing::{TestDatabase, TestNats, eventually, within};
+use local_stack::testing::{TestDatabase, TestNats, eventually, scaled, within};
 use rand::{SeedableRng as _, rngs::StdRng, seq::SliceRandom as _};
 use schemas::{
     Envelope, EventId, Position, TicketEvent, TicketId, envelope::Metadata, event::AnalysisFailed, subject,
@@ -153,18 +153,20 @@ async fn every_event_delivered_three_times_and_shuffled_is_seen_once() {
     let server = TestNats::start().await.unwrap();
     Bus::connect(&server.url(), "test").await.unwrap().ensure_stream().await.unwrap();
     let running = project(&store, &server.url(), &working());
-    append(&store, 300).await;
-    let events = store.read_all(Position::START, 300).await.unwrap();
+    let count = scaled(300, 20_000);
+    append(&store, count.into()).await;
+    let events = store.read_all(Position::START, count as u32).await.unwrap();
     let mut events = [events.clone(), events.clone(), events].concat();
     events.shuffle(&mut StdRng::seed_from_u64(12));
     for portion in events.chunks(50) {
         deliver(&server, portion).await;
     }
-    running.reached(300).await;
+    let head = count as i64;
+    running.reached(head).await;
     append(&store, 1).await;
-    deliver(&server, &store.read_all(Position(300), 1).await.unwrap()).await;
-    running.reached(301).await;
-    assert_eq!(seen(&store).await, up_to(301));
+    deliver(&server, &store.read_all(Position(head), 1).await.unwrap()).await;
+    running.reached(head + 1).await;
+    assert_eq!(seen(&store).await, up_to(head + 1));
 }
 
 #[tokio::test]

@@ -67,3 +67,19 @@ async fn a_stream_that_is_gone_is_rebuilt() {
     hub.hubctl(&["bus", "verify"]).await.refuses("no stream to compare");
     hub.hubctl(&["bus", "rebuild", "--yes"]).await.says("up to position 5");
 }
+
+#[tokio::test]
+async fn a_repairing_verification_mends_what_it_finds_and_nothing_else() {
+    let hub = Hub::start().await;
+    hub.append(0..5).await;
+    hub.relay().await;
+    let equal = hub.hubctl(&["bus", "verify", "--repair"]).await;
+    equal.says("equal up to position 5");
+    assert!(!equal.out.contains("the bus holds"), "nothing to rebuild: {equal:?}");
+    let stream = jetstream(&hub).await.get_stream("TICKETS").await.unwrap();
+    stream.delete_message(2).await.unwrap();
+    let mended = hub.hubctl(&["bus", "verify", "--repair"]).await;
+    mended.says("sequence 2 holds nothing readable");
+    mended.says("the bus holds the log up to position 5");
+    hub.hubctl(&["bus", "verify"]).await.says("equal up to position 5");
+}

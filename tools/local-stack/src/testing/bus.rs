@@ -30,6 +30,12 @@ impl TestNats {
         self.server.url()
     }
 
+    /// The process id of the server, another one after every restart.
+    #[must_use]
+    pub fn pid(&self) -> u32 {
+        self.server.pid()
+    }
+
     /// The root of the monitoring pages.
     #[must_use]
     pub fn monitor_url(&self) -> String {

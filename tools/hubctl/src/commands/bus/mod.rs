@@ -17,6 +17,9 @@ pub(crate) enum Args {
     Verify {
         #[command(flatten)]
         backbone: Backbone,
+        /// Rebuild the stream when it differs
+        #[arg(long)]
+        repair: bool,
     },
     /// Delete the stream, fill it again from the log, and prove it equal
     Rebuild {
@@ -30,9 +33,14 @@ pub(crate) enum Args {
 
 pub(crate) async fn run(args: Args) -> anyhow::Result<ExitCode> {
     match args {
-        Args::Verify { backbone } => {
+        Args::Verify { backbone, repair } => {
             let (store, bus) = open(&backbone).await?;
-            verify::run(&store, &bus).await
+            let outcome = verify::run(&store, &bus).await?;
+            if repair && outcome != ExitCode::SUCCESS {
+                rebuild::run(&store, &bus, true).await
+            } else {
+                Ok(outcome)
+            }
         }
         Args::Rebuild { backbone, yes } => {
             let (store, bus) = open(&backbone).await?;

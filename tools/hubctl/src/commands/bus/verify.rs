@@ -16,7 +16,9 @@ pub(super) async fn run(store: &EventStore, bus: &Bus) -> anyhow::Result<ExitCod
     println!("sha256 of the bus   {}", found.bus);
     if let Some(difference) = found.difference {
         println!("first difference: {difference}");
-        println!("the stages work all the same, from the log; `hubctl bus rebuild` repairs the stream");
+        println!(
+            "the stages work all the same, from the log; `--repair`, or `hubctl bus rebuild`, mends the stream"
+        );
         return Ok(ExitCode::FAILURE);
     }
     if behind > 0 {
