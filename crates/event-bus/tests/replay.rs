@@ -69,7 +69,7 @@ async fn replay(stream: &Stream, config: consumer::pull::Config) -> PullConsumer
 async fn positions(consumer: &PullConsumer, count: usize) -> Vec<i64> {
     let messages = consumer.fetch().max_messages(100).messages().await.unwrap();
     let read = messages.take(count + 1).map_ok(|message| {
-        let position = &message.headers.as_ref().unwrap()["Hub-Position"];
+        let position = message.headers.as_ref().unwrap().get("Hub-Position").unwrap();
         position.as_str().parse::<i64>().unwrap()
     });
     within("the messages", read.try_collect()).await.unwrap()
