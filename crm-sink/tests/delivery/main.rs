@@ -3,6 +3,7 @@
 
 mod batches;
 mod budget;
+mod chaos;
 mod control;
 mod crashes;
 mod desk;

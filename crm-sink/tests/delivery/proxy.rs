@@ -174,8 +174,9 @@ impl Shared {
         let (first, rest) = request.split_at(line);
         let mut answer = vec![];
         let mut stream = TcpStream::connect(&self.upstream).await.unwrap();
-        stream.write_all(&[first, b"\r\nconnection: close", rest].concat()).await.unwrap();
-        stream.read_to_end(&mut answer).await.unwrap();
+        // The mock may close the connection at any point: what came until then is the answer.
+        let _ = stream.write_all(&[first, b"\r\nconnection: close", rest].concat()).await;
+        let _ = stream.read_to_end(&mut answer).await;
         answer
     }
 }

@@ -10,7 +10,7 @@ use axum::{
 };
 use serde_json::{Value, json};
 
-use crate::{counters::CallKind, grants::Consent, settings::Credentials, world::Shared};
+use crate::{grants::Consent, settings::Credentials, world::Shared};
 
 type Pairs = Vec<(String, String)>;
 
@@ -20,7 +20,6 @@ pub(crate) async fn token(
     Query(query): Query<Pairs>,
     form: Result<Form<Pairs>, FormRejection>,
 ) -> Response {
-    shared.world().counters.count_call(CallKind::Token);
     let parameters = Parameters([query, form.map(|Form(pairs)| pairs).unwrap_or_default()].concat());
     let granted = parameters.check(&shared.settings.credentials).and_then(|grant| match grant {
         Grant::Refresh => Ok(Consent { offline: false }),

@@ -13,7 +13,7 @@ use crate::{
     auth, codes,
     envelope::{self, Refusal},
     faults::Twist,
-    store::{Record, Store},
+    store::Record,
     validation,
     world::{Inner, Shared, World},
     write_request::{Echo, WriteRequest},
@@ -84,10 +84,8 @@ impl Add<'_> {
             world.counters.records_refused += 1;
             return json!({"code": codes::RECORD_LIMIT.number, "message": codes::RECORD_LIMIT.text});
         }
-        // Whoever inserts at the same moment does not see the others' values.
-        let nothing = Store::new(&self.shared.form, false);
-        let seen = if self.twist.ignores_unique { &nothing } else { &world.store };
-        match validation::check(&self.shared.form, given, None, seen) {
+        world.store.race(self.twist.races_with.map(|span| self.now - span));
+        match validation::check(&self.shared.form, given, None, &world.store) {
             Ok(fields) => self.insert(world, fields, text),
             Err(problems) => {
                 world.counters.records_refused += 1;

@@ -49,12 +49,15 @@ pub(crate) struct Store {
     ignores_case: bool,
     /// Until when reports do not show a record.
     hidden: HashMap<RecordId, DateTime<Utc>>,
+    /// Records added after this do not count as taken, because the insert under way is of the same moment.
+    unseen_after: Option<DateTime<Utc>>,
 }
 
 impl Store {
     pub(crate) fn new(form: &Form, ignores_case: bool) -> Self {
         let index = form.unique_names().map(|name| (name.to_owned(), HashMap::new())).collect();
-        Self { records: BTreeMap::new(), index, ignores_case, hidden: HashMap::new() }
+        let (records, hidden) = (BTreeMap::new(), HashMap::new());
+        Self { records, index, ignores_case, hidden, unseen_after: None }
     }
 
     /// Puts a record in, or replaces the one with its ID.
@@ -95,6 +98,11 @@ impl Store {
         self.hidden.get(&id).is_none_or(|until| *until <= now)
     }
 
+    /// The next checks are those of an insert that does not see what was added after that; `None` sees everything.
+    pub(crate) fn race(&mut self, unseen_after: Option<DateTime<Utc>>) {
+        self.unseen_after = unseen_after;
+    }
+
     /// Whether a record other than `except` has that value in a unique field.
     pub(crate) fn is_taken(&self, field: &str, value: &Value, except: Option<RecordId>) -> bool {
         let ids = self
@@ -102,7 +110,12 @@ impl Store {
             .get(field)
             .zip(key_of(value))
             .and_then(|(by_value, key)| by_value.get(&fold(key, self.ignores_case)));
-        ids.is_some_and(|ids| ids.iter().any(|id| Some(*id) != except))
+        ids.is_some_and(|ids| ids.iter().any(|id| Some(*id) != except && self.is_seen(*id)))
+    }
+
+    fn is_seen(&self, id: RecordId) -> bool {
+        let added = self.records.get(&id).map(|record| record.added);
+        self.unseen_after.zip(added).is_none_or(|(unseen_after, added)| added <= unseen_after)
     }
 
     /// The records in the order of creation, from after `cursor` on.

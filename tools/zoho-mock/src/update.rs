@@ -44,6 +44,7 @@ pub(crate) fn update(
     changes: &Map<String, Value>,
     echo: &Echo,
 ) -> Value {
+    world.store.race(None);
     match validation::check(&shared.form, changes, Some(&before), &world.store) {
         Ok(values) => put(shared, world, before, values, echo),
         Err(problems) => problems.item(shared.settings.quirks.error_shape),

@@ -26,8 +26,9 @@ pub(crate) async fn befall(shared: &Shared, call: CallKind, mut request: Request
     }
 }
 
-/// Around the token endpoint, which has no gate.
+/// Around the token endpoint, which has no gate: counts the call, whatever befalls it.
 pub(crate) async fn token_layer(State(shared): State<Shared>, request: Request, next: Next) -> Response {
+    shared.world().counters.count_call(CallKind::Token);
     befall(&shared, CallKind::Token, request, next).await
 }
 
@@ -35,7 +36,7 @@ fn twist(hit: Hit) -> Twist {
     Twist {
         half: hit.fault == Fault::HalfBatch,
         hidden_for: (hit.fault == Fault::ReadDelay).then_some(hit.lasts),
-        ignores_unique: hit.fault == Fault::UniqueRace,
+        races_with: (hit.fault == Fault::UniqueRace).then_some(hit.lasts),
     }
 }
 

@@ -68,7 +68,7 @@ pub enum Fault {
     // The call runs, what it leaves is odd.
     /// Get Records does not show the new rows for `seconds` (30) of the mock's time
     ReadDelay,
-    /// Unique fields are not checked, as between two simultaneous inserts
+    /// Unique fields are not compared with rows of the last `seconds` (1) of the mock's time: simultaneous inserts
     UniqueRace,
     // Of the token endpoint.
     /// "Access Denied" with HTTP 400

@@ -9,6 +9,7 @@ pub(crate) struct Twist {
     pub(crate) half: bool,
     /// The new rows are not shown for so long.
     pub(crate) hidden_for: Option<TimeDelta>,
-    /// Unique fields are not checked.
-    pub(crate) ignores_unique: bool,
+    /// Unique fields are not compared with what was inserted within this time: two inserts at one moment do not see each
+    /// other.
+    pub(crate) races_with: Option<TimeDelta>,
 }

@@ -160,7 +160,14 @@ async fn two_inserts_at_once_can_both_succeed() {
     client.add_tickets(["t1".to_owned()]).await;
     let (_, records) = answer(client.plain(Method::GET, "/__mock/records?by=Ticket_ID")).await;
     assert_eq!(records["duplicates"][0]["Ticket_ID"], "t1");
+    client.mock.set_faults(Plan::new(1, [Rule::at(Fault::UniqueRace, [2])])).unwrap();
     assert_eq!(client.add(&rows(&["t1"])).await.1["result"][0]["code"], 3002, "the third is refused again");
+    client.clock.advance(chrono::TimeDelta::seconds(2));
+    assert_eq!(
+        client.add(&rows(&["t1"])).await.1["result"][0]["code"],
+        3002,
+        "and who comes later is no rival"
+    );
 }
 
 #[tokio::test]
@@ -178,6 +185,7 @@ async fn the_token_endpoint_can_refuse_too() {
         assert_eq!((answered.as_u16(), &body["error"]), (status, &json!(error)));
     }
     assert!(refresh().await.1["access_token"].is_string());
+    assert_eq!(client.mock.counters().calls_of(CallKind::Token), 5, "one before the plan");
     assert_eq!(client.mock.counters().violations.refresh, 0);
 }
 
