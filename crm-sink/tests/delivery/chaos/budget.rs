@@ -87,7 +87,7 @@ impl Day {
 
 #[tokio::test]
 async fn f16_a_day_of_trouble_breaks_no_limit() {
-    let (calls, arrivals) = (size(100, 1_000), size(150, 1_500));
+    let (calls, arrivals) = (size(60, 600), size(150, 1_500));
     let mut day = Day::begin(calls).await;
     let (start, step) = (day.desk.now(), TimeDelta::hours(24) / arrivals as i32);
     let mut most_in_a_minute = 0;
@@ -111,4 +111,24 @@ async fn f16_a_day_of_trouble_breaks_no_limit() {
     assert_eq!(counters.violations.total(), 0, "{:?}", counters.violations);
     assert!(counters.peak_in_flight <= 2);
     assert!(counters.faults.values().sum::<u64>() > 0, "no fault was met");
+}
+
+/// Tickets that come one by one, faster than calls may follow each other, to a lane that waits for nobody.
+#[tokio::test]
+async fn f16_a_rush_breaks_no_minute() {
+    let pace = Pace { linger: Duration::ZERO, longest_linger: Duration::ZERO, ..PACE };
+    let mut desk = Desk::with(Settings::default(), pace, &[]).await;
+    let (mut inbox, mut tickets) = (Inbox::default(), vec![]);
+    for n in 0..size(100, 700) {
+        tickets.extend(inbox.arrive(&desk, 1).await);
+        desk.tick().await;
+        if n % 20 == 0 {
+            desk.restart().await;
+        }
+        desk.clock.advance(TimeDelta::milliseconds(300));
+    }
+    desk.drain(500).await;
+    desk.assert_exact(&tickets).await;
+    eprintln!("F16 rush: {} tickets one by one in {} calls", tickets.len(), desk.creator_calls());
+    assert_eq!(desk.mock.counters().violations.total(), 0);
 }
