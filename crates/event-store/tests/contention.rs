@@ -58,7 +58,19 @@ fn append(ticket: u64, events: usize) -> Append {
     }
 }
 
-/// What a writer of F9 does next.
+/// An append to a ticket that others append to, or the first one of a new ticket: the log takes these different ways.
+fn wanted(random: &mut StdRng) -> Append {
+    let events = random.random_range(1..4);
+    if random.random() {
+        return append(random.random_range(0..TICKETS), events);
+    }
+    Append {
+        expected: Expected::Exactly(Version::NONE),
+        ..append(random.random_range(TICKETS..u64::MAX), events)
+    }
+}
+
+/// What a writer does next.
 enum Turn {
     Append,
     /// In a transaction of its own, held open for a while, then taken back or not.
@@ -82,7 +94,7 @@ async fn write(store: EventStore, writer: u64, target: i64, committed: Arc<Atomi
     let mut random = StdRng::seed_from_u64(writer);
     while committed.load(Ordering::Relaxed) < target {
         tokio::time::sleep(Duration::from_micros(random.random_range(0..2000))).await;
-        let wanted = append(random.random_range(0..TICKETS), random.random_range(1..4));
+        let wanted = wanted(&mut random);
         let events = wanted.events.len() as i64;
         let done = match turn(&mut random) {
             Turn::Append => store.append(wanted).await.is_ok(),
