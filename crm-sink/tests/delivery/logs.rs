@@ -5,6 +5,9 @@ use std::{
     sync::{Arc, Mutex},
 };
 
+use crm_sink::reconciliation;
+use schemas::work::Decision;
+use secrecy::ExposeSecret as _;
 use zoho_mock::Settings;
 
 use crate::{
@@ -38,14 +41,24 @@ async fn no_log_line_holds_personal_data_secrets_or_what_zoho_says() {
 
     let mut desk = Desk::with(Settings::default(), PACE, &[]).await;
     desk.writer.analyzed("Plumbing").await;
-    desk.tickets(2).await;
+    let tickets = desk.tickets(2).await;
     desk.proxy
         .spoil_add(Fault::Answer(200, r#"{"code":3001,"message":"Invalid column value ada@example.com"}"#));
     desk.proxy.spoil_add(Fault::CutAfter);
     desk.proxy.spoil_find(Fault::Answer(401, r#"{"code":1030,"description":"Authorization Failure."}"#));
     desk.settle().await;
+    desk.writer.corrected(tickets[0], Decision::Category, "Cloud").await;
+    desk.take_in().await;
+    desk.proxy.spoil_update(Fault::Answer(
+        200,
+        r#"{"code":3002,"error":["Invalid column value ada@example.com"]}"#,
+    ));
+    reconciliation::ask(desk.pool(), "zoho", "ops", None, desk.now()).await.unwrap();
+    desk.settle().await;
+    let token = desk.client.tokens().get(desk.now()).await.unwrap();
 
     let log = String::from_utf8(captured.0.lock().unwrap().clone()).unwrap();
+    assert!(log.contains("a record stays out of date") && log.contains("CRM and log"));
     assert!(log.contains("parked") && log.contains("3001 Category"), "the log says what happened");
     for secret in [
         "ada@example.com",
@@ -56,6 +69,8 @@ async fn no_log_line_holds_personal_data_secrets_or_what_zoho_says() {
         "Zoho-oauthtoken 1000.",
         "Invalid column",
         "Authorization Failure",
+        "I know better",
+        token.expose_secret(),
     ] {
         let line = log.lines().find(|line| line.contains(secret));
         assert_eq!(line, None, "{secret} is in the log");

@@ -116,7 +116,17 @@ async fn locks(store: &EventStore) -> anyhow::Result<()> {
 
 async fn crm(store: &EventStore) -> anyhow::Result<()> {
     let Some(states) = diagnosis::crm_backlog(store.pool()).await? else { return Ok(()) };
-    println!("\nCRM deliveries by state");
+    let lane = crm_sink::lane::lock(crm_sink::zoho::SYSTEM);
+    let leaders = diagnosis::leaders(store.pool(), std::slice::from_ref(&lane)).await?;
+    println!("\n{lane}: {}", led_by(&leaders, &lane));
+    let standing = crm_sink::operator::standing(store.pool(), crm_sink::zoho::SYSTEM).await?;
+    if let Some((by, at, note)) = standing.paused {
+        println!("  paused by {by} at {}: {}", at.format("%F %T"), note.unwrap_or_default());
+    }
+    if let Some((breaker, until, _)) = standing.breaker {
+        println!("  breaker {breaker} until {} (`hubctl crm status`)", until.format("%F %T"));
+    }
+    println!("CRM deliveries by state");
     for (state, count, due) in states {
         let due = due.map(|due| format!(", the earliest due {}", due.format("%F %T"))).unwrap_or_default();
         println!("{count:>10}  {state}{due}");
