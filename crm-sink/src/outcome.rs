@@ -6,6 +6,7 @@
 
 use anyhow::Context as _;
 use chrono::{DateTime, Utc};
+use crash_points::reach;
 use event_store::{Append, AppendError, EventStore, Expected, NewEvent, append::append_in};
 use schemas::{
     Envelope, EventId, Position, TicketEvent, TicketId, Version,
@@ -100,7 +101,9 @@ impl Recorder {
         settle(&mut transaction, self.sink, &outcomes).await?;
         // Last, because it locks the log's head until the commit.
         let newest = append(&mut transaction, &appends).await?;
+        reach("crm.settling");
         transaction.commit().await?;
+        reach("crm.settled");
         for outcome in &outcomes {
             outcome.tell(self.sink);
         }
@@ -135,7 +138,9 @@ impl Recorder {
         control::hold(&mut transaction, self.sink, self.fence).await?;
         settle_update(&mut transaction, self.sink, outdated, through).await?;
         let newest = append(&mut transaction, &appends).await?;
+        reach("crm.update-settling");
         transaction.commit().await?;
+        reach("crm.update-settled");
         Ok(newest)
     }
 

@@ -1,6 +1,7 @@
 //! Sending a batch: build, claim, send, judge, settle.
 
 use chrono::{DateTime, TimeDelta, Utc};
+use crash_points::reach;
 use schemas::{Position, TicketId, event::CrmOutcome};
 use ulid::Ulid;
 
@@ -37,7 +38,9 @@ impl<D: Destination> Lane<D> {
     ) -> anyhow::Result<()> {
         let batch = format!("b_{}", Ulid::generate());
         let packed = self.pack(owed, &batch).await?;
+        reach("crm.packed");
         let packed = self.claim(packed, &batch, now).await?;
+        reach("crm.claimed");
         if packed.is_empty() {
             return Ok(());
         }
@@ -45,6 +48,7 @@ impl<D: Destination> Lane<D> {
             packed.into_iter().map(|packed| (packed.owed, packed.parcel)).unzip();
         // From here on a crash leaves the rows in `sending`: the next leader looks them up.
         let created = self.destination.create(permit, &parcels).await;
+        reach("crm.sent");
         tracing::info!(
             batch,
             sink = self.queue.sink(),

@@ -3,6 +3,7 @@
 //! the next waits until the first can no longer run.
 
 use chrono::{DateTime, Utc};
+use crash_points::reach;
 
 use super::Lane;
 use crate::{
@@ -36,7 +37,9 @@ impl<D: Destination> Lane<D> {
         if !self.queue.claim_update(self.fence, &outdated, again_at).await? {
             return Ok(());
         }
+        reach("crm.update-claimed");
         let updated = self.destination.update(permit, &outdated.record_id, &parcel).await;
+        reach("crm.update-sent");
         tracing::info!(
             ticket.id = %outdated.ticket,
             record_id = outdated.record_id,

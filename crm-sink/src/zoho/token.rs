@@ -11,6 +11,7 @@ use std::{
 };
 
 use chrono::{DateTime, TimeDelta, Utc};
+use crash_points::reach;
 use event_store::cipher::SecretKey;
 use secrecy::{ExposeSecret as _, SecretString};
 use serde_json::Value;
@@ -223,7 +224,9 @@ impl Tokens {
     }
 
     async fn ask_and_keep(&self, now: DateTime<Utc>) -> Result<Held, NoPermit> {
+        reach("crm.token-turn");
         let granted = self.ask().await;
+        reach("crm.token-granted");
         let class = granted.as_ref().map_or_else(|refused| refused.name(), |_| "done");
         metric::request(SYSTEM, "token", class);
         tracing::info!(class, "asked for an access token");

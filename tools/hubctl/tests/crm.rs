@@ -7,7 +7,7 @@ mod support;
 
 use std::{os::unix::fs::PermissionsExt as _, process::Stdio};
 
-use event_store::personal_keys::generate_master_key;
+use event_store::master_keys::generate_master_key;
 use support::{Answer, Hub};
 use tokio::{io::AsyncWriteExt as _, process::Command};
 use zoho_mock::{Form, Mock, Settings};
