@@ -1,9 +1,12 @@
 //! `analyzer-worker serve`: the stage on the log and the HTTP listener, on one model.
 
+use std::time::Duration;
+
 use anyhow::Context as _;
 use event_bus::Bus;
 use event_store::{EventStore, MasterKeys, PersonalKeys, StoreError, database};
 use metrics_exporter_prometheus::PrometheusHandle;
+use schemas::analysis::ModelRef;
 use secrecy::ExposeSecret as _;
 use service_host::{Health, Shutdown, cors::Cors, wait::until_ready};
 use subscription::{Progress, Stage, reaction};
@@ -12,7 +15,7 @@ use tokio::net::TcpListener;
 use crate::{
     engine::Engine,
     http,
-    models::Models,
+    models::{Models, ModelsError},
     settings::ServeSettings,
     transcription::{self, Transcriber, TranscriptionStage},
     worker::{STAGE, Worker},
@@ -22,6 +25,8 @@ use crate::{
 pub const SERVICE: &str = "analyzer-worker";
 /// Connections: reading, keys and appends of the tickets in flight, and the checkpoint.
 const POOL: u32 = 8;
+/// How often the log is asked which model shall answer.
+const ASK_FOR_PROMOTIONS: Duration = Duration::from_secs(15);
 
 /// Runs the service until it is told to stop.
 ///
@@ -40,7 +45,6 @@ pub async fn run(settings: ServeSettings, metrics: PrometheusHandle) -> anyhow::
     };
     let keys = PersonalKeys::open(pool, master_keys).await?;
     let models = Models::new(store.clone(), settings.promoted_dir);
-    use_promoted(&models, &engine).await?;
     let bus = Bus::connect_in_background(&settings.backbone.nats_url, SERVICE).await?;
     let listener = TcpListener::bind(settings.listen.address())
         .await
@@ -57,9 +61,16 @@ pub async fn run(settings: ServeSettings, metrics: PrometheusHandle) -> anyhow::
         let progress = Progress::new(transcription::STAGE);
         shutdown.spawn("transcriber", reaction::run(stage, recordings, progress, stop.clone()));
     }
+    let answering = switch(&models, &engine, None).await?;
+    let promotions = follow_promotions(models.clone(), engine.clone(), answering);
     let worker = Worker::new(store, keys, engine, models);
     shutdown.spawn("http", service_host::http::serve(listener, router, Cors::none(), stop.clone()));
     shutdown.spawn("worker", reaction::run(stage, worker, progress, stop.clone()));
+    let stop_following = stop.clone();
+    shutdown.spawn("promotions", async move {
+        stop_following.run_until_cancelled(promotions).await;
+        Ok(())
+    });
     shutdown.spawn("hints", async move {
         stop.run_until_cancelled(bus.forward_hints(appended)).await;
         Ok(())
@@ -67,12 +78,29 @@ pub async fn run(settings: ServeSettings, metrics: PrometheusHandle) -> anyhow::
     shutdown.run().await
 }
 
-/// The heads that came with the program answer until the first promotion.
-async fn use_promoted(models: &Models, engine: &Engine) -> anyhow::Result<()> {
-    if let Some(model) = models.promoted().await? {
-        engine.switch_to(models.folder(&model).await?);
+/// Lets each model answer that is promoted later: this process may be a standby, which does not read the log as it grows.
+async fn follow_promotions(models: Models, engine: Engine, mut answering: Option<ModelRef>) {
+    loop {
+        tokio::time::sleep(ASK_FOR_PROMOTIONS).await;
+        match switch(&models, &engine, answering.as_ref()).await {
+            Ok(model) => answering = model,
+            Err(error) => tracing::warn!(%error, "cannot tell which model shall answer"),
+        }
     }
-    Ok(())
+}
+
+/// Lets the promoted model answer, if it does not yet. The heads that came with the program answer until the first promotion.
+
+async fn switch(
+    models: &Models,
+    engine: &Engine,
+    answering: Option<&ModelRef>,
+) -> Result<Option<ModelRef>, ModelsError> {
+    let promoted = models.promoted().await?;
+    if let Some(model) = promoted.as_ref().filter(|model| answering != Some(*model)) {
+        engine.switch_to(models.folder(model).await?);
+    }
+    Ok(promoted)
 }
 
 fn health(metrics: PrometheusHandle, store: &EventStore, engine: &Engine, progress: &Progress) -> Health {

@@ -3,15 +3,15 @@
 use schemas::{
     Position, TicketEvent,
     event::{
-        AnalysisFailed, CrmDeliveryAttempted, CrmDeliveryParked, CrmRecordCreated, CrmRecordLost,
-        CrmRecordUpdated,
+        AnalysisFailed, CommentAnalyzed, CrmDeliveryAttempted, CrmDeliveryParked, CrmRecordCreated,
+        CrmRecordLost, CrmRecordUpdated,
     },
 };
 use ticket::{Command, Rejection};
 
 use crate::{
-    given::given,
-    samples::{analysis, analyzed, degraded, record, submission, submitted},
+    given::{event_id, given},
+    samples::{analysis, analyzed, degraded, record, submission, submitted, transcript},
 };
 
 #[test]
@@ -50,6 +50,37 @@ fn the_model_replaces_the_rules_but_not_the_other_way_round() {
     let by_rules = TicketEvent::Analyzed(degraded());
     given(&[submitted(), by_rules]).when(Command::RecordAnalysis(analysis("a"))).then(&analyzed("a"));
     given(&[submitted(), analyzed("a")]).when(Command::RecordAnalysis(degraded())).then_nothing_happens();
+}
+
+#[test]
+fn a_recording_that_was_written_down_calls_for_another_answer() {
+    let heard = TicketEvent::Transcribed(transcript("aa"));
+    given(&[submitted(), analyzed("a")]).when(Command::RecordTranscript(transcript("aa"))).then(&heard);
+    given(&[submitted(), heard.clone()])
+        .when(Command::RecordTranscript(transcript("aa")))
+        .then_nothing_happens();
+    given(&[submitted(), analyzed("a"), heard.clone()])
+        .when(Command::RecordAnalysis(analysis("a")))
+        .then(&analyzed("a"));
+    given(&[submitted(), analyzed("a"), heard.clone()])
+        .when(Command::RecordAnalysis(degraded()))
+        .then_nothing_happens();
+    given(&[submitted(), heard, analyzed("a")])
+        .when(Command::RecordAnalysis(analysis("a")))
+        .then_nothing_happens();
+}
+
+#[test]
+fn a_comment_is_read_once() {
+    let read = CommentAnalyzed {
+        comment_id: event_id(2),
+        sentiment: analysis("a").sentiment,
+        model: analysis("a").model,
+    };
+    let event = TicketEvent::CommentAnalyzed(read.clone());
+    let again = CommentAnalyzed { model: analysis("b").model, ..read.clone() };
+    given(&[submitted()]).when(Command::RecordCommentAnalysis(read)).then(&event);
+    given(&[submitted(), event]).when(Command::RecordCommentAnalysis(again)).then_nothing_happens();
 }
 
 #[test]

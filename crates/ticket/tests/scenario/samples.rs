@@ -5,7 +5,7 @@ use schemas::{
     analysis::{AnalysisOf, Choice, Emotion, Emotions, ModelRef, Mood, Priority, Route, Sentiment},
     event::{
         CrmOutcome, CrmRecordCreated, Requester, TicketAnalyzed, TicketAssigned, TicketClosed,
-        TicketCommented, TicketReopened, TicketResolved, TicketSubmitted,
+        TicketCommented, TicketReopened, TicketResolved, TicketSubmitted, TicketTranscribed,
     },
 };
 
@@ -63,6 +63,15 @@ pub(crate) fn degraded() -> Box<TicketAnalyzed> {
     let mut answer = analysis("rules");
     answer.degraded = true;
     answer
+}
+
+pub(crate) fn transcript(sha256: &str) -> TicketTranscribed {
+    TicketTranscribed {
+        sha256: sha256.into(),
+        text: sealed(),
+        engine: "pocketsphinx".into(),
+        duration_ms: 2000,
+    }
 }
 
 pub(crate) fn record(id: &str) -> CrmRecordCreated {

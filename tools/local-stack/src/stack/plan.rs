@@ -98,6 +98,7 @@ impl<'a> Plan<'a> {
                         ("ANALYZER_LISTEN", &listen(ports.analyzer)),
                         ("ANALYZER_MODEL_DIR", &path(&self.options.model_dir)),
                         ("ANALYZER_HEADS_DIR", &path(&self.options.heads_dir)),
+                        ("ANALYZER_PROMOTED_DIR", &path(&self.options.data_dir.join("promoted-models"))),
                     ],
                 ),
                 ports.analyzer,
