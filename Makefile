@@ -1,6 +1,6 @@
 # Two commands matter: `make up` runs the system, `make test` proves it.
 .DEFAULT_GOAL := help
-.PHONY: help up test check fmt lint deny drift deps clean-data sqlx schemas train bench-analyzer soak bench chaos
+.PHONY: help up test check fmt lint deny drift deps clean-data sqlx schemas fuzz-api train bench-lists bench-analyzer soak bench chaos
 
 help: ## Show this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## /{printf "  make %-11s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -34,6 +34,8 @@ deny:
 drift: deps
 	scripts/sqlx-metadata --check
 	cargo test --locked -p schemas --test contracts
+	cargo test --locked -p command-api --test openapi
+	cargo test --locked -p projector --test projector openapi::
 
 deps: ## Install what is missing: Postgres, nats-server, libtorch, the MiniLM model
 	@scripts/install-packages
@@ -46,8 +48,16 @@ clean-data: ## Delete what `make up` kept: log, read models, bus, keys, CRM reco
 sqlx: ## Refresh .sqlx after a change of a query or a migration
 	scripts/sqlx-metadata
 
-schemas: ## Refresh schemas/json after a change of an event type
+schemas: ## Refresh schemas/ after a change of an event type, a route, or what it takes or answers
 	UPDATE_SCHEMAS=1 cargo test -p schemas --test contracts
+	UPDATE_SCHEMAS=1 cargo test -p command-api --test openapi
+	UPDATE_SCHEMAS=1 cargo test -p projector --test projector openapi::
+
+fuzz-api: ## Throw generated requests at the running stack and check every answer against its description
+	scripts/schemathesis
+
+bench-lists: deps ## Lists over ten thousand and over a million tickets, side by side (SMALL, LARGE, ROUNDS)
+	cargo test --release --locked -p projector --test projector size:: -- --ignored --nocapture
 
 bench-analyzer: deps ## Our analyzer beside Python transformers and onnxruntime, taking turns; OPTIONS=… of tools/bench-analyzer/bench.py
 	cargo build --release --locked -p analyzer-worker

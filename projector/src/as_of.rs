@@ -6,7 +6,7 @@ use std::collections::BTreeMap;
 
 use chrono::{DateTime, Utc};
 use event_store::{
-    PersonalKeys, StoreError,
+    PersonalKeys,
     personal_keys::KeyError,
     read::streams::{streams_of, touched_between},
 };
@@ -133,10 +133,8 @@ async fn broken_hour(
 }
 
 fn read(events: &[Envelope]) -> Result<Vec<Fact<'_>>, QueryError> {
-    fact::read(events).map_err(|_| {
-        let position = events.last().map_or(Position::START, |event| event.position);
-        QueryError::Keys(KeyError::Store(StoreError::Damaged { position, what: "data" }))
-    })
+    let read_one = |event| fact::read_one(event).map_err(|_| QueryError::Unreadable(event.subject));
+    events.iter().map(read_one).collect()
 }
 
 /// The last position recorded until `time`. Positions and times ascend together, so it is found by halving, which takes

@@ -11,11 +11,13 @@
 //! - [`as_of`]: tickets and statistics as they were
 //! - [`personal`]: personal data in clear text, as long as there is a key
 //! - [`queries`]: from the read model, compile-time checked
+//! - [`live`]: what happens, told to whoever listens
 //! - [`http`]: routes, parameters and bodies
 
 pub mod as_of;
 pub mod drift;
 pub mod http;
+pub mod live;
 pub mod personal;
 pub mod projection;
 pub mod queries;
@@ -39,8 +41,8 @@ pub use settings::Settings;
 
 /// Name in logs and in the database's session list.
 pub const SERVICE: &str = "projector";
-/// Connections of the projection: its transaction, its keys and its checkpoint.
-const PROJECTION_POOL: u32 = 4;
+/// Connections of the projections: a transaction each, keys and checkpoints.
+const PROJECTION_POOL: u32 = 6;
 /// Connections of the queries: their own, so that slow queries never hold up the projection.
 const QUERY_POOL: u32 = 12;
 
@@ -64,28 +66,40 @@ pub async fn run(settings: Settings, metrics: PrometheusHandle) -> anyhow::Resul
         .with_context(|| format!("cannot listen on {}", settings.listen))?;
 
     let progress = Progress::new(projection::STAGE);
+    let searchable = Progress::new(projection::search::STAGE);
     let (drift, drift_check_every) = (Drift::default(), settings.drift_check_every());
-    let queries = database::pool(database_url, "projector-queries", QUERY_POOL)?;
+    let queries = queries::pool(database_url, QUERY_POOL)?;
     let found = drift.clone();
-    let health = health(metrics, &store, &progress).fact("drift", move || found.report());
+    let health = health(metrics, &store, &progress, &searchable).fact("drift", move || found.report());
     let readers_keys = PersonalKeys::open(queries.clone(), master_keys).await?;
-    let router = http::router(http::AppState::new(queries, readers_keys, progress.clone()), health);
-    let stage = Stage { name: projection::STAGE, store, nats_url: settings.backbone.nats_url };
-    let rebuild = |pace| Rebuild::new(stage.store.pool().clone(), keys.clone(), pace, stop.clone());
+    let progresses = (progress.clone(), searchable.clone());
+    let state = http::AppState::new(queries, readers_keys, progresses, settings.cors.clone(), stop.clone());
+    let router = http::router(state, health);
+    let stage_of = |name| Stage { name, store: store.clone(), nats_url: settings.backbone.nats_url.clone() };
+    let rebuild = |pace| Rebuild::new(store.pool().clone(), keys.clone(), pace, stop.clone());
     let (upgrade, check) = (rebuild(Pace::FAST), rebuild(Pace::GENTLE));
+    let (tickets, search) = (stage_of(projection::STAGE), stage_of(projection::search::STAGE));
     shutdown.spawn("http", service_host::http::serve(listener, router, settings.cors, stop.clone()));
     shutdown.spawn("drift", drift::watch(check, drift_check_every, drift, stop.clone()));
+    let words = projection::search::Search::new(keys.clone());
+    shutdown.spawn("search", subscription::projection::run(search, words, searchable, stop.clone()));
     shutdown.spawn("projection", async move {
-        upgrade::bring_up_to_date(stage.store.pool(), &upgrade, &progress, &stop).await;
-        subscription::projection::run(stage, projection::Tickets::new(keys), progress, stop).await
+        upgrade::bring_up_to_date(tickets.store.pool(), &upgrade, &progress, &stop).await;
+        subscription::projection::run(tickets, projection::Tickets::new(keys), progress, stop).await
     });
     shutdown.run().await
 }
 
 /// Without the bus the projection is slower, not down: it reads the log.
 #[must_use]
-pub fn health(metrics: PrometheusHandle, store: &EventStore, progress: &Progress) -> Health {
+pub fn health(
+    metrics: PrometheusHandle,
+    store: &EventStore,
+    progress: &Progress,
+    searchable: &Progress,
+) -> Health {
     let (store, position, progress) = (store.clone(), progress.clone(), progress.clone());
+    let (searchable, searched) = (searchable.clone(), searchable.clone());
     Health::new(metrics)
         .depends_on("postgres", move || {
             let store = store.clone();
@@ -95,5 +109,10 @@ pub fn health(metrics: PrometheusHandle, store: &EventStore, progress: &Progress
             let problem = progress.problem();
             async move { problem.map_or(Ok(()), Err) }
         })
+        .depends_on("search", move || {
+            let problem = searchable.problem();
+            async move { problem.map_or(Ok(()), Err) }
+        })
+        .fact("searchablePosition", move || searched.position().0.into())
         .fact("projectedPosition", move || position.position().0.into())
 }

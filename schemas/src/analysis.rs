@@ -75,7 +75,7 @@ impl<E, S> AnalysisOf<E, S> {
 }
 
 /// What HTTP clients get: the four members of document 000, and the full result beside them.
-#[derive(Clone, Debug, PartialEq, Serialize)]
+#[derive(Clone, Debug, PartialEq, Serialize, JsonSchema)]
 pub struct AnalysisAnswer {
     category: String,
     priority: Priority,

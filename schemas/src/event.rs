@@ -52,6 +52,12 @@ macro_rules! events {
                 }
             }
 
+            /// The same within a larger document, which keeps what schemas refer to.
+            #[must_use]
+            pub fn data_schemas_in(generator: &mut schemars::SchemaGenerator) -> Vec<(&'static str, schemars::Schema)> {
+                vec![ $( ($name, generator.subschema_for::<$data>()), )* ]
+            }
+
             /// The JSON Schema of each event's data, by storage name.
             #[must_use]
             pub fn data_schemas() -> Vec<(&'static str, schemars::Schema)> {

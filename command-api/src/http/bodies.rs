@@ -1,5 +1,6 @@
 //! What each command on a ticket takes. The order of the fields is the order in the fingerprint.
 
+use schemars::JsonSchema;
 use schemas::work::{Decided, Decision};
 use serde::{Deserialize, Serialize, de::DeserializeOwned};
 use sha2::{Digest as _, Sha256};
@@ -8,6 +9,8 @@ use ticket::{
     order::{Assignee, Score, Text},
     submission::Violation,
 };
+
+use super::text;
 
 /// The body of a command.
 pub trait OrderBody: DeserializeOwned + Serialize + Send + 'static {
@@ -22,54 +25,61 @@ pub trait OrderBody: DeserializeOwned + Serialize + Send + 'static {
 }
 
 /// `{"text": "…"}`
-#[derive(Deserialize, Serialize)]
+#[derive(Deserialize, Serialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct Comment {
+    #[schemars(schema_with = "text::words")]
     text: String,
 }
 
 /// `{"assignee": "…"}`
-#[derive(Deserialize, Serialize)]
+#[derive(Deserialize, Serialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct Assign {
+    #[schemars(schema_with = "text::assignee")]
     assignee: String,
 }
 
 /// `{"resolution": "…"}`
-#[derive(Deserialize, Serialize)]
+#[derive(Deserialize, Serialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct Resolve {
+    #[schemars(schema_with = "text::words")]
     resolution: String,
 }
 
 /// `{"reason": "…"}`
-#[derive(Deserialize, Serialize)]
+#[derive(Deserialize, Serialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct Reopen {
+    #[schemars(schema_with = "text::words")]
     reason: String,
 }
 
 /// `{}`
-#[derive(Deserialize, Serialize)]
+#[derive(Deserialize, Serialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct Close {}
 
 /// `{"score": 1–5, "signature"?: "…"}`. The signature is whatever the client can show again later, such as a drawing in
 /// base64; only its hash is kept.
-#[derive(Deserialize, Serialize)]
+#[derive(Deserialize, Serialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct Confirm {
+    #[schemars(range(min = 1, max = 5))]
     score: u8,
     #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schemars(schema_with = "text::signature")]
     signature: Option<String>,
 }
 
 /// `{"field": "category", "to": "Cloud", "reason": "…"}`
-#[derive(Deserialize, Serialize)]
+#[derive(Deserialize, Serialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct Correct {
     field: Decision,
     to: Decided,
+    #[schemars(schema_with = "text::words")]
     reason: String,
 }
 

@@ -8,6 +8,7 @@ use axum::{
     response::{IntoResponse as _, Response},
 };
 use event_store::{AppendError, HandleError, Handled, Outcome, personal_keys::KeyError};
+use schemars::JsonSchema;
 use schemas::{Position, TicketId, Version};
 use serde::Serialize;
 use service_host::{Problem, json::JsonBody};
@@ -55,13 +56,15 @@ pub async fn command<B: OrderBody>(
 }
 
 /// Where the ticket is now; of a replayed request: where it was after the first one.
-#[derive(Serialize)]
-struct Answer {
+#[derive(Serialize, JsonSchema)]
+#[schemars(rename = "CommandAnswer")]
+pub struct Answer {
     success: bool,
     data: Place,
 }
 
-#[derive(Serialize)]
+#[derive(Serialize, JsonSchema)]
+#[schemars(rename = "CommandPlace")]
 struct Place {
     id: TicketId,
     version: Version,

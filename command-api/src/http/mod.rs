@@ -4,26 +4,28 @@
 //! - [`commands`]: `POST /api/tickets/{id}/…`, one handler for all of them
 //! - [`bodies`]: what each of them takes
 //! - [`headers`]: what clients ask for in headers
+//! - `routes`: every route with its description; `text`: what texts may be, in it
 
 pub mod bodies;
 pub mod commands;
 pub mod headers;
+mod routes;
+mod text;
 pub mod tickets;
 
 use std::{ops::Deref, sync::Arc};
 
 use axum::{
     Router,
-    extract::DefaultBodyLimit,
-    http::{HeaderName, HeaderValue, StatusCode},
-    routing::post,
+    http::{HeaderName, HeaderValue, StatusCode, header},
+    routing::get,
 };
 use event_bus::Bus;
 use event_store::{EventStore, PersonalKeys};
-use service_host::{Health, Problem};
+use service_host::{Health, Problem, openapi};
 use ticket::submission::Violation;
 
-use crate::{Settings, audio};
+use crate::Settings;
 
 /// What every handler may use. One pointer, because axum clones it several times per request.
 #[derive(Clone, Debug)]
@@ -56,17 +58,22 @@ impl Deref for AppState {
 
 /// Every route of the service.
 pub fn router(state: AppState, health: Health) -> Router {
-    Router::new()
-        .route("/api/tickets", post(tickets::submit).layer(DefaultBodyLimit::max(audio::BODY_LIMIT)))
-        .route("/api/tickets/{id}/comments", post(commands::command::<bodies::Comment>))
-        .route("/api/tickets/{id}/assign", post(commands::command::<bodies::Assign>))
-        .route("/api/tickets/{id}/resolve", post(commands::command::<bodies::Resolve>))
-        .route("/api/tickets/{id}/reopen", post(commands::command::<bodies::Reopen>))
-        .route("/api/tickets/{id}/close", post(commands::command::<bodies::Close>))
-        .route("/api/tickets/{id}/confirm", post(commands::command::<bodies::Confirm>))
-        .route("/api/tickets/{id}/corrections", post(commands::command::<bodies::Correct>))
+    let (router, document) = routes::api().split();
+    let text: Arc<str> = document.to_string().into();
+    let json = [(header::CONTENT_TYPE, HeaderValue::from_static("application/json"))];
+    let router = router
         .with_state(state)
-        .merge(health.router())
+        .route("/openapi.json", get(async move || (json, text.to_string())))
+        .merge(health.router());
+    // Behind the gateway commands to paths that only the query side knows come here too.
+    let whole = serde_json::from_str(schemas::contract::OPEN_API).unwrap_or(document);
+    openapi::refuse_other_methods(router, &whole)
+}
+
+/// The description of the command side.
+#[must_use]
+pub fn description() -> serde_json::Value {
+    routes::api().split().1
 }
 
 /// Tells a client that this is the answer to its earlier request.

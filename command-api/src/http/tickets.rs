@@ -10,12 +10,14 @@ use axum::{
 };
 use chrono::{DateTime, Utc};
 use event_store::{AppendError, Appended};
+use schemars::JsonSchema;
 use schemas::{Position, TicketId, Version, analysis::AnalysisAnswer};
 use serde::{Deserialize, Serialize};
+use serde_json::{Map, Value, json};
 use service_host::{Problem, json::JsonBody};
 use ticket::submission::Submission;
 
-use super::{AppState, IDEMPOTENCY_REPLAYED, broken, headers::idempotency_key, invalid, key_reused};
+use super::{AppState, IDEMPOTENCY_REPLAYED, broken, headers::idempotency_key, invalid, key_reused, text};
 use crate::{
     analysis_wait, audio,
     intake::{self, IntakeError, Recording},
@@ -27,20 +29,36 @@ const PREFER: HeaderName = HeaderName::from_static("prefer");
 const LONGEST_WAIT: Duration = Duration::from_secs(30);
 
 /// The body, exactly as clients of document 000 send it. The order of the fields is the order in the fingerprint.
-#[derive(Deserialize, Serialize)]
+#[derive(Deserialize, Serialize, JsonSchema)]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
+#[schemars(transform = require_fields)]
 pub struct SubmitBody {
     // A field that is missing is reported with all other wrong fields, as one that is empty.
     #[serde(default)]
+    #[schemars(schema_with = "text::name")]
     name: String,
     #[serde(default)]
+    #[schemars(schema_with = "text::email")]
     email: String,
     #[serde(default)]
+    #[schemars(schema_with = "text::request_type")]
     request_type: String,
     #[serde(default)]
+    #[schemars(schema_with = "text::description")]
     description: String,
     #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schemars(schema_with = "text::audio")]
     audio_base64: Option<String>,
+}
+
+/// Fields that may be missing to serde, so that all problems are named at once, are still required.
+fn require_fields(schema: &mut schemars::Schema) {
+    schema.insert("required".to_owned(), json!(["name", "email", "requestType", "description"]));
+    for field in
+        schema.get_mut("properties").and_then(Value::as_object_mut).into_iter().flat_map(Map::values_mut)
+    {
+        field.as_object_mut().map(|field| field.remove("default"));
+    }
 }
 
 /// Takes a ticket in.
@@ -101,16 +119,16 @@ fn parse(state: &AppState, body: &SubmitBody) -> Result<(Submission, Option<Reco
 }
 
 /// The answer to a ticket that was taken in.
-#[derive(Serialize)]
+#[derive(Serialize, JsonSchema)]
 #[serde(rename_all = "camelCase")]
-struct SubmitAnswer {
+pub struct SubmitAnswer {
     success: bool,
     data: AcceptedTicket,
     ai_analysis: Option<AnalysisAnswer>,
 }
 
 /// What the client gave, and the ticket's place in the log.
-#[derive(Serialize)]
+#[derive(Serialize, JsonSchema)]
 #[serde(rename_all = "camelCase")]
 struct AcceptedTicket {
     id: TicketId,

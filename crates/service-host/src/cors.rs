@@ -2,7 +2,7 @@
 
 use std::str::FromStr;
 
-use axum::http::{HeaderName, HeaderValue, Method, Uri, header};
+use axum::http::{HeaderMap, HeaderName, HeaderValue, Method, Uri, header};
 use tower_http::cors::CorsLayer;
 
 /// The setting all services with clients in browsers share.
@@ -32,6 +32,18 @@ impl Cors {
     #[must_use]
     pub fn none() -> Self {
         Self::default()
+    }
+
+    /// Whether the page that sends these headers may call: it is of a listed origin, or of our own. Programs send no origin.
+    #[must_use]
+    pub fn allows(&self, headers: &HeaderMap) -> bool {
+        let Some(origin) = headers.get(header::ORIGIN) else { return true };
+        let authority =
+            origin.to_str().ok().and_then(|origin| origin.split_once("://")).map(|(_, host)| host);
+        // Behind the gateway the name the page was served under is in the second header.
+        let ours = [header::HOST, HeaderName::from_static("x-forwarded-host")];
+        let is_ours = |name| headers.get(name).is_some_and(|host| host.to_str().ok() == authority);
+        self.origins.iter().any(|Origin(listed)| listed == origin) || ours.into_iter().any(is_ours)
     }
 
     pub(crate) fn layer(&self) -> CorsLayer {
@@ -69,6 +81,20 @@ impl FromStr for Origin {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_page_calls_from_a_listed_origin_or_from_ours() {
+        let cors = Cors { origins: vec!["http://localhost:5173".parse().unwrap()] };
+        let allows = |lines: &[(&str, &str)]| {
+            let line =
+                |(name, value): &(&str, &str)| (name.parse::<HeaderName>().unwrap(), value.parse().unwrap());
+            cors.allows(&lines.iter().map(line).collect())
+        };
+        assert!(allows(&[]) && allows(&[("origin", "http://localhost:5173")]));
+        assert!(allows(&[("origin", "http://hub.example:8080"), ("host", "hub.example:8080")]));
+        assert!(!allows(&[("origin", "http://evil.example"), ("host", "hub.example:8080")]));
+        assert!(!allows(&[("origin", "null")]) && !allows(&[("origin", "null"), ("host", "hub.example")]));
+    }
 
     #[test]
     fn an_origin_has_no_path_and_no_wildcard() {

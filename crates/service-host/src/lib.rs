@@ -10,6 +10,7 @@
 //! - [`cors`]: which web pages may call
 //! - [`json`]: request bodies, refused with an explanation
 //! - [`problem`]: the one shape of every error answer
+//! - [`openapi`]: routes and their description, from the same types
 //! - [`clock`]: the only place that asks what time it is
 
 pub mod clock;
@@ -17,6 +18,7 @@ pub mod cors;
 pub mod health;
 pub mod http;
 pub mod json;
+pub mod openapi;
 pub mod problem;
 pub mod settings;
 pub mod shutdown;

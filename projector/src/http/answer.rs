@@ -5,22 +5,26 @@ use axum::{
     Json,
     response::{IntoResponse, Response},
 };
+use schemars::JsonSchema;
 use serde::Serialize;
 
 /// `{"success": true, "data": …}`.
-#[derive(Debug, Serialize)]
+#[derive(Debug, Serialize, JsonSchema)]
+#[schemars(inline)]
 pub struct Answer<T> {
     success: bool,
     data: T,
 }
 
-/// `{"success": true, "data": […], "nextCursor": …}`; null at the end of the list.
-#[derive(Debug, Serialize)]
+/// `{"success": true, "data": […], "nextCursor": …, "prevCursor": …}`; null at the ends of the list.
+#[derive(Debug, Serialize, JsonSchema)]
 #[serde(rename_all = "camelCase")]
+#[schemars(inline)]
 pub struct Page<T> {
     success: bool,
     data: Vec<T>,
     next_cursor: Option<String>,
+    prev_cursor: Option<String>,
 }
 
 impl<T> Answer<T> {
@@ -31,20 +35,14 @@ impl<T> Answer<T> {
 }
 
 impl<T> Page<T> {
-    /// A page, and where the next one begins.
+    /// A page, and where its neighbours begin.
     #[must_use]
-    pub const fn new(data: Vec<T>, next_cursor: Option<String>) -> Self {
-        Self { success: true, data, next_cursor }
+    pub const fn new(data: Vec<T>, next_cursor: Option<String>, prev_cursor: Option<String>) -> Self {
+        Self { success: true, data, next_cursor, prev_cursor }
     }
 }
 
 impl<T: Serialize> IntoResponse for Answer<T> {
-    fn into_response(self) -> Response {
-        Json(self).into_response()
-    }
-}
-
-impl<T: Serialize> IntoResponse for Page<T> {
     fn into_response(self) -> Response {
         Json(self).into_response()
     }

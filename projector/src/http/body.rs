@@ -1,6 +1,7 @@
 //! A ticket as clients see it.
 
 use chrono::{DateTime, Utc};
+use schemars::JsonSchema;
 use schemas::analysis::{AnalysisOf, Entity};
 use serde::Serialize;
 
@@ -8,8 +9,9 @@ use crate::read_model::Ticket;
 
 /// The JSON of a ticket. `name`, `email` and `description` are null once the requester was erased; the members of the
 /// analysis are null, and `entities` is empty, until there is one.
-#[derive(Serialize)]
+#[derive(Serialize, JsonSchema)]
 #[serde(rename_all = "camelCase")]
+#[schemars(rename = "Ticket")]
 #[expect(missing_docs, reason = "the columns are explained in the migration")]
 pub struct TicketBody {
     pub id: String,
@@ -42,7 +44,7 @@ pub struct TicketBody {
 }
 
 /// What became of the ticket's CRM record.
-#[derive(Serialize)]
+#[derive(Serialize, JsonSchema)]
 #[serde(rename_all = "camelCase")]
 #[expect(missing_docs, reason = "the columns are explained in the migration")]
 pub struct Crm {

@@ -1,13 +1,38 @@
 //! Entity tags: a client that has the current ticket is not sent it again.
 
-use axum::http::{HeaderMap, header};
+use axum::{
+    http::{HeaderMap, HeaderValue, StatusCode, header},
+    response::{IntoResponse as _, Response},
+};
+use serde::Serialize;
+use service_host::Problem;
+use sha2::{Digest as _, Sha256};
 
+use super::internal;
 use crate::read_model::Ticket;
 
 /// The tag of a ticket: its version in the stream, and the position of the last event.
 #[must_use]
 pub fn of(ticket: &Ticket) -> String {
     format!("\"{}-{}\"", ticket.version, ticket.position)
+}
+
+/// A JSON answer under the hash of what it says, or 304 for a client that has it. The tag is weak: the same answer may be
+/// compressed or not.
+///
+/// # Errors
+/// 500 for an answer that cannot be written as JSON.
+pub fn tagged(headers: &HeaderMap, answer: &impl Serialize) -> Result<Response, Problem> {
+    let body = serde_json::to_vec(answer).map_err(|error| internal(&error))?;
+    let hash = Sha256::digest(&body);
+    let tag = hash[..12].iter().fold(String::new(), |tag, byte| format!("{tag}{byte:02x}"));
+    let tag = format!("\"{tag}\"");
+    let weak = [(header::ETAG, format!("W/{tag}"))];
+    if is_known(headers, &tag) {
+        return Ok((StatusCode::NOT_MODIFIED, weak).into_response());
+    }
+    let json = [(header::CONTENT_TYPE, HeaderValue::from_static("application/json"))];
+    Ok((weak, json, body).into_response())
 }
 
 /// Whether `If-None-Match` names `tag` (RFC 9110, section 13.1.2: weak comparison, a list, or `*`).

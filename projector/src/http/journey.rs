@@ -3,6 +3,7 @@
 
 use axum::extract::State;
 use chrono::{DateTime, Utc};
+use schemars::JsonSchema;
 use schemas::TicketEvent;
 use serde::Serialize;
 use serde_json::Value;
@@ -19,7 +20,7 @@ use crate::queries::{
 const DESTINATION: &str = "crm-record-created";
 
 /// A ticket's way so far.
-#[derive(Debug, Serialize)]
+#[derive(Debug, Serialize, JsonSchema)]
 #[serde(rename_all = "camelCase")]
 pub struct Journey {
     hops: Vec<Hop>,
@@ -30,7 +31,7 @@ pub struct Journey {
 }
 
 /// One event on the way.
-#[derive(Debug, Serialize)]
+#[derive(Debug, Serialize, JsonSchema)]
 #[serde(rename_all = "camelCase")]
 struct Hop {
     /// The short name of the event, as it stands in bus subjects.

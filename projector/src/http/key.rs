@@ -17,6 +17,11 @@ impl<S: Send + Sync> FromRequestParts<S> for TicketKey {
         let Path(text) =
             Path::<String>::from_request_parts(parts, state).await.map_err(|_| no_such_ticket())?;
         let id = text.parse().map(Self::Id).ok();
-        id.or_else(|| text.parse().map(Self::Number).ok()).ok_or_else(no_such_ticket)
+        id.or_else(|| number(&text).map(Self::Number)).ok_or_else(no_such_ticket)
     }
+}
+
+/// Digits only: `parse` alone would take a sign.
+fn number(text: &str) -> Option<i64> {
+    text.bytes().all(|byte| byte.is_ascii_digit()).then(|| text.parse().ok())?
 }

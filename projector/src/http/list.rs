@@ -1,99 +1,108 @@
-//! `GET /api/tickets`: filtered, sorted, by pages.
+//! `GET /api/tickets`: filtered, searched, sorted, by pages in both directions.
 
-use axum::extract::State;
-use chrono::{DateTime, Utc};
-use schemas::{
-    Position,
-    analysis::{Priority, Sentiment},
-};
-use serde::Deserialize;
+use axum::{extract::State, http::HeaderMap, response::Response};
+use schemas::Position;
 use service_host::{Problem, json::QueryParams};
 
-use super::{AppState, answer::Page, body::TicketBody, cursor::Cursor, freshness};
-use crate::queries::page::{self, Filter, Sort, Window};
+use super::{
+    AppState,
+    answer::Page,
+    body::TicketBody,
+    cursor::{Beside, Cursor},
+    etag,
+    fields::{Fields, TicketView},
+    filter::filtered_params,
+    freshness, internal,
+    parameter::Within,
+    sort::Sort,
+};
+use crate::{
+    queries::page::{self, Filter, Window},
+    read_model::Ticket,
+};
 
-/// The query parameters.
-#[derive(Debug, Deserialize)]
-#[serde(rename_all = "camelCase", deny_unknown_fields)]
-pub struct ListParams {
-    status: Option<String>,
-    category: Option<String>,
-    priority: Option<Priority>,
-    sentiment: Option<Sentiment>,
-    request_type: Option<String>,
-    route: Option<String>,
-    assignee: Option<String>,
-    from: Option<DateTime<Utc>>,
-    to: Option<DateTime<Utc>>,
-    needs_review: Option<bool>,
-    #[serde(default)]
-    sort: Sort,
-    cursor: Option<Cursor>,
-    #[serde(default)]
-    limit: Limit,
-    min_position: Option<Position>,
-}
+/// Tickets on a page where the client does not say.
+const LIMIT: i64 = 50;
 
-/// Tickets on a page at most.
-#[derive(Clone, Copy, Debug, Deserialize)]
-#[serde(try_from = "i64")]
-struct Limit(i64);
-
-impl Default for Limit {
-    fn default() -> Self {
-        Self(50)
+filtered_params! {
+    /// The query parameters.
+    pub struct ListParams {
+        /// The order: by creation, by the last change, or by urgency.
+        sort: Option<Sort>,
+        /// Where the page begins: `nextCursor` or `prevCursor` of another page of this list.
+        cursor: Option<Cursor>,
+        /// Tickets on a page at most.
+        limit: Option<Within<1, 200>>,
+        /// Only these members of each ticket, separated by commas.
+        fields: Option<Fields>,
+        /// Wait until the answer holds everything up to this position of the log.
+        min_position: Option<Within<0, { i64::MAX }>>,
     }
 }
 
-impl TryFrom<i64> for Limit {
-    type Error = &'static str;
-
-    fn try_from(limit: i64) -> Result<Self, Self::Error> {
-        if (1..=200).contains(&limit) { Ok(Self(limit)) } else { Err("limit must be 1 to 200") }
-    }
-}
-
-/// One page, and where the next one begins.
+/// One page, and where its neighbours begin; 304 for a client that has it.
 ///
 /// # Errors
 /// 400 for a parameter that is unknown or wrong, 504 when `minPosition` is not reached.
 pub async fn list(
     State(state): State<AppState>,
     QueryParams(params): QueryParams<ListParams>,
-) -> Result<Page<TicketBody>, Problem> {
-    let window = params.window()?;
-    freshness::wait_for(&state.progress, params.min_position).await?;
-    // One more than asked for tells whether there is a next page.
-    let probe = Window { limit: window.limit + 1, ..window };
-    let mut tickets = page::page(&state.pool, &params.into_filter(), probe).await?;
-    let has_more = tickets.len() as i64 > window.limit;
-    tickets.truncate(window.limit as usize);
-    let last = tickets.last().filter(|_| has_more).map(|ticket| ticket.number);
-    let next = last.map(|after| Cursor { sort: window.sort, after }.to_string());
-    Ok(Page::new(tickets.into_iter().map(TicketBody::from).collect(), next))
+    headers: HeaderMap,
+) -> Result<Response, Problem> {
+    let (filter, beside) = (params.filter()?, params.beside()?);
+    let stages: &[_] =
+        if filter.text.is_some() { &[&state.progress, &state.search] } else { &[&state.progress] };
+    freshness::wait_for(&state, stages, params.min_position.map(|wanted| Position(wanted.0))).await?;
+    let limit = params.limit.map_or(LIMIT, |limit| limit.0);
+    let (tickets, previous, next) = page_of(&state, &filter, beside, limit).await?;
+    let views =
+        tickets.into_iter().map(|ticket| TicketView::new(TicketBody::from(ticket), params.fields.as_ref()));
+    let views = views.collect::<Result<_, _>>().map_err(|error| internal(&error))?;
+    etag::tagged(&headers, &Page::new(views, next, previous))
+}
+
+/// The tickets of a page, and the cursors of the pages before and after it.
+async fn page_of(
+    state: &AppState,
+    filter: &Filter,
+    beside: Beside,
+    limit: i64,
+) -> Result<(Vec<Ticket>, Option<String>, Option<String>), Problem> {
+    let Beside { sort, before, place } = beside;
+    // The page before is the page after in the other direction, turned round. One more ticket than asked for tells
+    // whether there are more.
+    let window = Window {
+        key: sort.key(),
+        descending: sort.descending() != before,
+        beside: (place.number != Beside::START).then_some(place),
+        limit: limit + 1,
+    };
+    let mut tickets = page::page(&state.pool, filter, window).await?;
+    let more = tickets.len() as i64 > limit;
+    tickets.truncate(limit as usize);
+    if before {
+        tickets.reverse();
+    }
+    let came_from = window.beside.is_some();
+    let (has_previous, has_next) = if before { (more, came_from) } else { (came_from, more) };
+    let cursor = |ticket: Option<&Ticket>, before| {
+        let place = ticket.map_or(place, |ticket| sort.key().place(ticket));
+        Cursor(Beside { sort, before, place }).to_string()
+    };
+    let previous = has_previous.then(|| cursor(tickets.first(), true));
+    let next = has_next.then(|| cursor(tickets.last(), false));
+    Ok((tickets, previous, next))
 }
 
 impl ListParams {
-    fn window(&self) -> Result<Window, Problem> {
-        if self.cursor.is_some_and(|cursor| cursor.sort != self.sort) {
-            return Err(Problem::bad_request("cursor belongs to a list with another sort"));
-        }
-        let after = self.cursor.map(|cursor| cursor.after);
-        Ok(Window { sort: self.sort, after, limit: self.limit.0 })
-    }
-
-    fn into_filter(self) -> Filter {
-        Filter {
-            status: self.status,
-            category: self.category,
-            priority: self.priority,
-            sentiment: self.sentiment,
-            request_type: self.request_type,
-            route: self.route,
-            assignee: self.assignee,
-            from: self.from,
-            to: self.to,
-            needs_review: self.needs_review,
+    /// Where the page begins; a cursor knows its order.
+    fn beside(&self) -> Result<Beside, Problem> {
+        match (self.cursor, self.sort) {
+            (Some(Cursor(beside)), Some(sort)) if beside.sort != sort => {
+                Err(Problem::bad_request("cursor belongs to a list with another sort"))
+            }
+            (Some(Cursor(beside)), _) => Ok(beside),
+            (None, sort) => Ok(Beside::start(sort.unwrap_or_default())),
         }
     }
 }

@@ -1,24 +1,47 @@
 //! Routes and what handlers share.
 //!
-//! - [`list`]: `GET /api/tickets`, with its [`cursor`]
+//! - [`list`]: `GET /api/tickets`, with its [`filter`], [`question`], [`sort`], [`cursor`] and [`fields`]
 //! - [`ticket`]: `GET /api/tickets/{id}`, with its [`body`] and its [`etag`]
 //! - [`events`]: `GET /api/tickets/{id}/events`
 //! - [`journey`]: `GET /api/tickets/{id}/journey`
+//! - [`similar`]: `GET /api/tickets/{id}/similar`, [`requester`]: `GET /api/tickets/{id}/requester`, with tickets in [`brief`]
+//! - [`stream`]: `GET /api/events`, [`rooms`]: `GET /api/ws`: what happens, live
 //! - [`statistics`]: `GET /api/tickets/stats/summary`
-//! - [`key`]: the `{id}` of a path
+//! - [`analytics`]: `GET /api/analytics/…`; [`period`]: the time they are about
+//! - [`export`]: `GET /api/tickets/export`; [`table`]: rows sent as they are read
+//! - [`key`]: the `{id}` of a path; [`parameter`]: what stands in queries
+//! - `routes`: every route with its description, `examples`, [`docs`]: `/openapi.json`, `/asyncapi.json`, `/api/docs`
 //! - [`answer`]: the shape of every answer
 //! - [`freshness`]: reading one's own writes
 
+pub mod analytics;
 pub mod answer;
+pub mod asyncapi;
 pub mod body;
+pub mod brief;
 pub mod cursor;
+pub mod docs;
 pub mod etag;
 pub mod events;
+mod examples;
+pub mod export;
+pub mod fields;
+pub mod filter;
 pub mod freshness;
 pub mod journey;
 pub mod key;
 pub mod list;
+pub mod parameter;
+pub mod period;
+pub mod question;
+pub mod requester;
+pub mod rooms;
+mod routes;
+pub mod similar;
+pub mod sort;
 pub mod statistics;
+pub mod stream;
+pub mod table;
 pub mod ticket;
 
 use axum::{
@@ -27,12 +50,13 @@ use axum::{
     routing::{any, get},
 };
 use event_store::PersonalKeys;
-use service_host::{Health, Problem, health};
+use service_host::{Health, Problem, cors::Cors, health, openapi};
 use sqlx::PgPool;
 use subscription::Progress;
-use tower_http::set_header::SetResponseHeaderLayer;
+use tokio_util::sync::CancellationToken;
+use tower_http::{CompressionLevel, compression::CompressionLayer, set_header::SetResponseHeaderLayer};
 
-use crate::queries::QueryError;
+use crate::{live::Live, queries::QueryError};
 
 /// What every handler may use. Cheap to clone.
 #[derive(Clone, Debug)]
@@ -40,30 +64,41 @@ pub struct AppState {
     pub(crate) pool: PgPool,
     pub(crate) keys: PersonalKeys,
     pub(crate) progress: Progress,
+    pub(crate) search: Progress,
+    pub(crate) live: Live,
+    pub(crate) cors: Cors,
 }
 
 impl AppState {
-    /// The state of a service that queries through `pool`, shows what `keys` open, and projects as `progress` says.
+    /// The state of a service that queries through `pool`, shows what `keys` open, and projects tickets as `progress`
+    /// and their text as `search` says. Live streams end with `stop`.
     #[must_use]
-    pub const fn new(pool: PgPool, keys: PersonalKeys, progress: Progress) -> Self {
-        Self { pool, keys, progress }
+    pub fn new(
+        pool: PgPool,
+        keys: PersonalKeys,
+        (progress, search): (Progress, Progress),
+        cors: Cors,
+        stop: CancellationToken,
+    ) -> Self {
+        let live = Live::new(pool.clone(), progress.clone(), stop);
+        Self { pool, keys, progress, search, live, cors }
     }
 }
 
 /// Every route of the service.
 pub fn router(state: AppState, health: Health) -> Router {
-    Router::new()
-        .route("/api/tickets", get(list::list))
-        .route("/api/tickets/{id}", get(ticket::ticket))
-        .route("/api/tickets/{id}/events", get(events::events))
-        .route("/api/tickets/{id}/journey", get(journey::journey))
-        .route("/api/tickets/stats/summary", get(statistics::summary))
+    let (router, own) = routes::api().split();
+    let router = router
         .with_state(state)
         .route("/api/tickets/health/status", get(health::report).with_state(health.clone()))
+        .layer(SetResponseHeaderLayer::if_not_present(header::CACHE_CONTROL, PRIVATE))
+        .merge(docs::router(&own))
         // Behind the gateway the preflights of commands come here too, for paths that only the command side knows.
         .route("/api/{*path}", any(async || Problem::not_found("there is nothing at this path")))
-        .layer(SetResponseHeaderLayer::if_not_present(header::CACHE_CONTROL, PRIVATE))
-        .merge(health.router())
+        // The cheapest level: most of the gain, little of the time. Live streams are left alone by the layer itself.
+        .layer(CompressionLayer::new().quality(CompressionLevel::Fastest))
+        .merge(health.router());
+    openapi::refuse_other_methods(router, &docs::whole(&own))
 }
 
 /// Tickets hold personal data: no shared cache may keep them, and a browser asks before it shows one again.
@@ -81,6 +116,12 @@ impl From<QueryError> for Problem {
         tracing::error!(cause, "a query failed");
         Self::new(StatusCode::INTERNAL_SERVER_ERROR, "something went wrong on our side")
     }
+}
+
+/// 500 for what cannot happen.
+fn internal(error: &dyn std::error::Error) -> Problem {
+    tracing::error!(cause = %error, "an answer could not be written");
+    Problem::new(StatusCode::INTERNAL_SERVER_ERROR, "something went wrong on our side")
 }
 
 /// No such ticket, or none for this client: the same answer whatever the reason.

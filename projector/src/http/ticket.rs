@@ -5,18 +5,38 @@ use axum::{
     http::{HeaderMap, StatusCode, header},
     response::{IntoResponse as _, Response},
 };
+use schemars::JsonSchema;
 use schemas::Position;
 use serde::Deserialize;
 use service_host::{Problem, json::QueryParams};
 
-use super::{AppState, answer::Answer, body::TicketBody, etag, freshness, no_such_ticket};
-use crate::queries::ticket::{self, TicketKey};
+use super::{
+    AppState,
+    answer::Answer,
+    body::TicketBody,
+    etag,
+    fields::{Fields, TicketView},
+    freshness, internal, no_such_ticket,
+    parameter::{self, Within},
+};
+use crate::{
+    as_of::{self, Moment},
+    queries::ticket::{self, TicketKey},
+    read_model::Ticket,
+};
 
 /// The query parameters.
-#[derive(Debug, Deserialize)]
+#[derive(Debug, Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
 pub struct TicketParams {
-    min_position: Option<Position>,
+    /// Wait until the answer holds everything up to this position of the log.
+    min_position: Option<Within<0, { i64::MAX }>>,
+    /// The ticket as it was at this time; personal data that was erased since stays erased.
+    as_of: Option<parameter::Moment>,
+    /// The ticket as it was at this position of the log.
+    as_of_position: Option<Within<1, { i64::MAX }>>,
+    /// Only these members of the ticket, separated by commas.
+    fields: Option<Fields>,
 }
 
 /// The ticket, or 304 for a client that has it.
@@ -29,11 +49,35 @@ pub async fn ticket(
     QueryParams(params): QueryParams<TicketParams>,
     headers: HeaderMap,
 ) -> Result<Response, Problem> {
-    freshness::wait_for(&state.progress, params.min_position).await?;
+    let wanted = params.min_position.map(|wanted| Position(wanted.0));
+    freshness::wait_for(&state, &[&state.progress], wanted).await?;
+    let moment = params.moment()?;
     let ticket = ticket::ticket(&state.pool, key).await?.ok_or_else(no_such_ticket)?;
+    let ticket = match moment {
+        Some(moment) => as_it_was(&state, &ticket, moment).await?,
+        None => ticket,
+    };
     let tag = etag::of(&ticket);
     if etag::is_known(&headers, &tag) {
         return Ok((StatusCode::NOT_MODIFIED, [(header::ETAG, tag)]).into_response());
     }
-    Ok(([(header::ETAG, tag)], Answer::new(TicketBody::from(ticket))).into_response())
+    let view = TicketView::new(TicketBody::from(ticket), params.fields.as_ref());
+    Ok(([(header::ETAG, tag)], Answer::new(view.map_err(|error| internal(&error))?)).into_response())
+}
+
+async fn as_it_was(state: &AppState, ticket: &Ticket, moment: Moment) -> Result<Ticket, Problem> {
+    let id = ticket.id.parse().map_err(|_| no_such_ticket())?;
+    let then = as_of::ticket(&state.pool, &state.keys, id, moment).await?;
+    then.ok_or_else(|| Problem::not_found("there was no such ticket yet"))
+}
+
+impl TicketParams {
+    fn moment(&self) -> Result<Option<Moment>, Problem> {
+        match (self.as_of, self.as_of_position) {
+            (Some(_), Some(_)) => Err(Problem::bad_request("asOf and asOfPosition do not go together")),
+            (Some(time), None) => Ok(Some(Moment::Time(time.0))),
+            (None, Some(position)) => Ok(Some(Moment::Position(Position(position.0)))),
+            (None, None) => Ok(None),
+        }
+    }
 }

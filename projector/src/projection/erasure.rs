@@ -47,6 +47,13 @@ async fn clear(
         );
         sqlx::query(AssertSqlSafe(statement)).bind(requester.as_str()).execute(&mut *connection).await?;
     }
+    if exists(connection, "search").await? {
+        let statement = format!(
+            "delete from {schema}.search
+             where ticket_id in (select id from {LIVE}.tickets where requester_id = $1)"
+        );
+        sqlx::query(AssertSqlSafe(statement)).bind(requester.as_str()).execute(&mut *connection).await?;
+    }
     if exists(connection, "tickets").await? {
         let statement = format!(
             "update {schema}.tickets set name = null, email = null, description = null, summary = null, entities = null

@@ -14,8 +14,12 @@ pub(crate) struct Fact<'a> {
 
 /// Reads every event; one that cannot be read stops the projection.
 pub(crate) fn read(events: &[Envelope]) -> anyhow::Result<Vec<Fact<'_>>> {
-    let fact = |event| Ok(Fact { event, says: says(event).with_context(|| place(event))? });
-    events.iter().map(fact).collect()
+    events.iter().map(read_one).collect()
+}
+
+/// Reads an event.
+pub(crate) fn read_one(event: &Envelope) -> anyhow::Result<Fact<'_>> {
+    Ok(Fact { event, says: says(event).with_context(|| place(event))? })
 }
 
 /// Where an error happened, for the log.

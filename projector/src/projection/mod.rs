@@ -8,6 +8,7 @@
 //! - `timeline`: what happened, with personal data sealed
 //! - `disclosure`: what of an event everybody may read
 //! - `tickets`: loading and saving, with `embeddings`
+//! - [`search`]: the words of tickets, a stage of its own
 
 mod analysis;
 pub mod contract;
@@ -17,6 +18,7 @@ pub(crate) mod embeddings;
 pub mod erasure;
 pub(crate) mod fact;
 pub(crate) mod fold;
+pub mod search;
 mod submission;
 mod tickets;
 pub(crate) mod timeline;

@@ -1,19 +1,31 @@
 //! From the read model, compile-time checked: one file per question.
 //!
+//! - [`counters`]: sums of kept counters, and their course over time
+//! - [`log`]: where the log ends
+//! - [`notices`]: what happened, for whoever listens
 //! - [`page`]: one page of tickets
 //! - [`ticket`]: one ticket
+//! - [`similar`]: which tickets are alike
+//! - [`requester`]: what else a requester handed in
 //! - [`timeline`]: what happened to a ticket
-//! - [`statistics`]: counts and waiting times over all tickets
+//! - [`statistics`]: figures put together from counters
 
+pub mod counters;
+pub mod log;
+pub mod notices;
 pub mod page;
+pub mod requester;
+pub mod similar;
 pub mod statistics;
 pub mod ticket;
 pub mod timeline;
 
 use std::time::Instant;
 
-use event_store::{StoreError, error::is_transient, personal_keys::KeyError};
+use event_store::{StoreError, database, error::is_transient, personal_keys::KeyError};
 use metrics::histogram;
+use schemas::TicketId;
+use sqlx::PgPool;
 
 /// A question could not be answered.
 #[derive(Debug, thiserror::Error)]
@@ -24,6 +36,9 @@ pub enum QueryError {
     /// Personal data could not be opened, though its requester was not erased.
     #[error("personal data could not be opened")]
     Keys(#[from] KeyError),
+    /// An event of the ticket is damaged.
+    #[error("an event of {0} cannot be read")]
+    Unreadable(TicketId),
 }
 
 impl QueryError {
@@ -32,9 +47,25 @@ impl QueryError {
     pub fn may_pass(&self) -> bool {
         match self {
             Self::Database(error) => is_transient(error),
+            Self::Unreadable(_) => false,
             Self::Keys(error) => matches!(error, KeyError::Store(StoreError::Unavailable(_))),
         }
     }
+}
+
+/// A pool for the queries. Each is planned for its own parameters: a plan for any filter uses the index of none.
+///
+/// # Errors
+/// Only when `url` is not a Postgres URL.
+pub fn pool(url: &str, size: u32) -> Result<PgPool, sqlx::Error> {
+    let pool = database::pool(url, "projector-queries", size)?;
+    let options = pool.connect_options().as_ref().clone().options([
+        ("plan_cache_mode", "force_custom_plan"),
+        // Full text tells of every stop word it leaves out.
+        ("client_min_messages", "warning"),
+    ]);
+    pool.set_connect_options(options);
+    Ok(pool)
 }
 
 /// Runs a query and records how long it took.

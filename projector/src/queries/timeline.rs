@@ -1,6 +1,7 @@
 //! What happened to a ticket.
 
 use chrono::{DateTime, Utc};
+use schemars::JsonSchema;
 use serde::Serialize;
 use serde_json::Value;
 use sqlx::{PgPool, types::Json};
@@ -10,8 +11,9 @@ use super::{QueryError, ticket::TicketKey, timed};
 use crate::projection::SealedMembers;
 
 /// An event of a ticket, without personal data.
-#[derive(Clone, Debug, Serialize)]
+#[derive(Clone, Debug, Serialize, JsonSchema)]
 #[serde(rename_all = "camelCase")]
+#[schemars(rename = "TimelineEntry")]
 pub struct Entry {
     /// Its id.
     pub event_id: Uuid,

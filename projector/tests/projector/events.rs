@@ -34,13 +34,28 @@ pub(crate) const LABELS: Labels = Labels {
 
 impl Hub {
     pub(crate) async fn submit(&self, n: u128, email: &str, request_type: &str) -> Appended {
+        self.submit_as(n, email, request_type, DESCRIPTION).await
+    }
+
+    /// Tickets of Ada, all at once: they share commits.
+    pub(crate) async fn submit_many(&self, numbers: std::ops::RangeInclusive<u128>, request_type: &str) {
+        let submissions = numbers.map(|n| self.submit(n, "ada@example.com", request_type));
+        futures::future::join_all(submissions).await;
+    }
+
+    /// A ticket of Ada with this description.
+    pub(crate) async fn submit_text(&self, n: u128, description: &str) -> Appended {
+        self.submit_as(n, "ada@example.com", "Network", description).await
+    }
+
+    async fn submit_as(&self, n: u128, email: &str, request_type: &str, description: &str) -> Appended {
         let id = new_event_id();
         let requester = self.keys.requester_id(email);
         let seal = async |field: &str, value: &str| {
             self.keys.seal(&requester, id, field, &value.to_owned()).await.unwrap()
         };
         let submitted = TicketSubmitted {
-            description: seal("description", DESCRIPTION).await,
+            description: seal("description", description).await,
             requester: Requester {
                 name: seal("name", "Ada Lovelace").await,
                 email: seal("email", email).await,
@@ -56,12 +71,28 @@ impl Hub {
         self.analyze_naming(n, email, labels, &[("srv-fs01", "HOST")]).await
     }
 
+    /// An analysis of Ada's ticket that found this language.
+    pub(crate) async fn analyze_in(&self, n: u128, language: &str) -> Appended {
+        let answer = AnalysisOf { language: language.to_owned(), ..answer(LABELS) };
+        self.analyze_as(n, "ada@example.com", answer, &[]).await
+    }
+
     /// An analysis that found these names, each with its label.
     pub(crate) async fn analyze_naming(
         &self,
         n: u128,
         email: &str,
         labels: Labels,
+        names: &[(&str, &str)],
+    ) -> Appended {
+        self.analyze_as(n, email, answer(labels), names).await
+    }
+
+    async fn analyze_as(
+        &self,
+        n: u128,
+        email: &str,
+        answer: AnalysisOf<(), ()>,
         names: &[(&str, &str)],
     ) -> Appended {
         let id = new_event_id();
@@ -78,7 +109,7 @@ impl Hub {
         let summary =
             self.keys.seal(&requester, id, "summary", &"srv-fs01 is down".to_owned()).await.unwrap();
         let embedding = self.keys.seal(&requester, id, "embedding", &embedding()).await.unwrap();
-        let answer = answer(labels).with_personal(entities, summary);
+        let answer = answer.with_personal(entities, summary);
         let answer = AnalysisOf { embedding: Some(embedding), ..answer };
         self.append(n, id, TicketEvent::Analyzed(Box::new(answer))).await
     }

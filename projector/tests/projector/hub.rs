@@ -24,8 +24,11 @@ pub(crate) struct Hub {
     pub(crate) progress: Progress,
     /// What services may do, and no more.
     pub(crate) services: PgPool,
+    pub(crate) searchable: Progress,
+    pub(crate) stop: CancellationToken,
+    queries: PgPool,
     settings: Settings,
-    projection: Option<JoinHandle<anyhow::Result<()>>>,
+    projections: Vec<JoinHandle<anyhow::Result<()>>>,
 }
 
 impl Hub {
@@ -45,9 +48,12 @@ impl Hub {
             keys: PersonalKeys::open(pool.clone(), SecretKey::from_bytes([9; 32])).await.unwrap(),
             store: EventStore::open(pool).await.unwrap(),
             services: database::pool(database.service_url(), "service", 5).unwrap(),
+            queries: projector::queries::pool(database.url(), 10).unwrap(),
             progress: Progress::new(projection::STAGE),
+            searchable: Progress::new(projection::search::STAGE),
+            stop: CancellationToken::new(),
             settings: Settings::parse_from(arguments),
-            projection: None,
+            projections: vec![],
         }
     }
 
@@ -56,30 +62,35 @@ impl Hub {
     }
 
     pub(crate) fn start_projection_on(&mut self, nats_url: &str) {
-        let stage =
-            Stage { name: projection::STAGE, store: self.store.clone(), nats_url: nats_url.to_owned() };
-        let tickets = projection::Tickets::new(self.keys.clone());
+        let stage = |name| Stage { name, store: self.store.clone(), nats_url: nats_url.to_owned() };
         let stop = CancellationToken::new();
-        let run = subscription::projection::run(stage, tickets, self.progress.clone(), stop);
-        self.projection = Some(tokio::spawn(run));
+        let tickets = projection::Tickets::new(self.keys.clone());
+        let search = projection::search::Search::new(self.keys.clone());
+        let (progress, searchable) = (self.progress.clone(), self.searchable.clone());
+        let stages = (stage(projection::STAGE), stage(projection::search::STAGE));
+        self.projections = vec![
+            tokio::spawn(subscription::projection::run(stages.0, tickets, progress, stop.clone())),
+            tokio::spawn(subscription::projection::run(stages.1, search, searchable, stop)),
+        ];
     }
 
     /// Removes every row of the read model.
     pub(crate) async fn empty(&self) {
         let tables = "projector.tickets, projector.timeline, projector.statistics, projector.requesters,
-                      projector.embeddings";
+                      projector.embeddings, projector.search";
         let truncate = AssertSqlSafe(format!("truncate {tables}"));
         sqlx::raw_sql(truncate).execute(self.pool()).await.unwrap();
     }
 
     /// Ends the projection as a crash would, and starts another at the start of the log.
     pub(crate) async fn project_again(&mut self) {
-        if let Some(running) = self.projection.take() {
+        for running in self.projections.drain(..) {
             running.abort();
             let _ = running.await;
         }
         sqlx::raw_sql("update subscription.checkpoints set position = 0").execute(self.pool()).await.unwrap();
         self.progress = Progress::new(projection::STAGE);
+        self.searchable = Progress::new(projection::search::STAGE);
         self.forget_keys().await;
         self.start_projection();
     }
@@ -96,8 +107,10 @@ impl Hub {
     /// The service's router, dressed as it is served.
     pub(crate) fn router(&self) -> Router {
         let metrics = PrometheusBuilder::new().build_recorder().handle();
-        let health = projector::health(metrics, &self.store, &self.progress);
-        let state = http::AppState::new(self.pool().clone(), self.keys.clone(), self.progress.clone());
+        let health = projector::health(metrics, &self.store, &self.progress, &self.searchable);
+        let progress = (self.progress.clone(), self.searchable.clone());
+        let (cors, stop) = (self.settings.cors.clone(), self.stop.clone());
+        let state = http::AppState::new(self.queries.clone(), self.keys.clone(), progress, cors, stop);
         service_host::http::dress(http::router(state, health), &self.settings.cors)
     }
 
@@ -112,7 +125,9 @@ impl Hub {
 
     /// Waits until the read model holds the whole log.
     pub(crate) async fn settled(&self) {
-        self.progress.reached(self.head().await).await;
+        let head = self.head().await;
+        self.progress.reached(head).await;
+        self.searchable.reached(head).await;
     }
 
     pub(crate) async fn head(&self) -> Position {
@@ -122,7 +137,7 @@ impl Hub {
 
 impl Drop for Hub {
     fn drop(&mut self) {
-        if let Some(running) = &self.projection {
+        for running in &self.projections {
             running.abort();
         }
     }

@@ -7,14 +7,18 @@ mod deeds;
 mod events;
 mod hub;
 
+mod analytics;
 mod as_of;
 mod counters;
 mod http;
 mod journey;
 mod list;
+mod live;
+mod openapi;
 mod projection;
 mod rebuild;
 mod redelivery;
+mod size;
 mod statistics;
 mod ticket;
 mod work;

@@ -255,6 +255,9 @@ async fn an_erased_requester_is_gone_wherever_a_read_model_stands() {
             sqlx::query_as(sqlx::AssertSqlSafe(query)).fetch_one(hub.pool()).await.unwrap();
         assert_eq!(left, (1, 1), "{schema}: Ada's ticket only");
     }
+    let searchable: Vec<String> =
+        sqlx::query_scalar("select ticket_id from projector.search").fetch_all(hub.pool()).await.unwrap();
+    assert_eq!(searchable, [ticket_id(1).to_string()]);
     hub.forget_keys().await;
     let found = drift::check(&hub.rebuild()).await.unwrap().unwrap();
     assert!(found.is_equal(), "as if it had never been known: {found:?}");

@@ -129,3 +129,31 @@ async fn a_client_that_waits_for_its_position_reads_its_own_write() {
         assert_eq!(hub.data(&path).await["number"], json!(n));
     }
 }
+
+#[tokio::test]
+async fn a_ticket_is_shown_as_it_was() {
+    let hub = Hub::start().await;
+    hub.submit(1, "ada@example.com", "Network").await; // 1
+    hub.analyze(1, "ada@example.com", LABELS).await; // 2
+    hub.assign(1, "agent-7").await; // 3
+    hub.resolve(1, "Done.").await; // 4
+    hub.settled().await;
+    let at = async |position: i64| hub.data(&format!("/api/tickets/1?asOfPosition={position}")).await;
+    assert_eq!(
+        (at(1).await["category"].clone(), at(1).await["status"].clone()),
+        (json!(null), json!("open"))
+    );
+    assert_eq!(
+        (at(2).await["category"].clone(), at(2).await["assignee"].clone()),
+        (json!("Network"), json!(null))
+    );
+    assert_eq!(
+        (at(3).await["assignee"].clone(), at(3).await["status"].clone()),
+        (json!("agent-7"), json!("open"))
+    );
+    assert_eq!(at(4).await, hub.data("/api/tickets/1").await);
+    let then = at(2).await["updatedAt"].as_str().unwrap().to_owned();
+    assert_eq!(hub.data(&format!("/api/tickets/1?asOf={then}")).await, at(2).await);
+    hub.refusal("/api/tickets/1?asOf=2020-01-01T00:00:00Z", StatusCode::NOT_FOUND).await;
+    hub.refusal("/api/tickets/1?asOf=2020-01-01T00:00:00Z&asOfPosition=1", StatusCode::BAD_REQUEST).await;
+}

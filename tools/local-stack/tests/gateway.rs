@@ -140,3 +140,41 @@ async fn a_request_without_a_path_does_no_harm() {
     raw.read_to_string(&mut answer).await.unwrap();
     assert!(answer.starts_with("HTTP/1.1 "), "{answer:?}");
 }
+
+#[tokio::test]
+async fn a_websocket_passes_in_both_directions() {
+    use tokio::io::{AsyncBufReadExt as _, AsyncReadExt as _, AsyncWriteExt as _, BufReader};
+    let listener = TcpListener::bind(ports::loopback(0)).await.unwrap();
+    let gateway = gateway(nobody(), listener.local_addr().unwrap()).await;
+    // An upstream that accepts the upgrade and then says everything back.
+    tokio::spawn(async move {
+        let mut stream = BufReader::new(listener.accept().await.unwrap().0);
+        let mut line = String::new();
+        while line != "\r\n" {
+            line.clear();
+            stream.read_line(&mut line).await.unwrap();
+        }
+        let accepted = b"HTTP/1.1 101 Switching Protocols\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n\
+            Sec-WebSocket-Accept: s3pPLMBiTxaQ9kYGzzhZRbK+xOo=\r\n\r\n";
+        stream.write_all(accepted).await.unwrap();
+        let mut byte = [0];
+        while stream.read_exact(&mut byte).await.is_ok() {
+            stream.write_all(&byte).await.unwrap();
+        }
+    });
+    let mut client = BufReader::new(tokio::net::TcpStream::connect(gateway.address()).await.unwrap());
+    let upgrade = b"GET /api/ws HTTP/1.1\r\nHost: hub\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n\
+        Sec-WebSocket-Version: 13\r\nSec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\n\r\n";
+    client.write_all(upgrade).await.unwrap();
+    let mut line = String::new();
+    client.read_line(&mut line).await.unwrap();
+    assert!(line.starts_with("HTTP/1.1 101"), "{line}");
+    while line != "\r\n" {
+        line.clear();
+        client.read_line(&mut line).await.unwrap();
+    }
+    client.write_all(b"hello").await.unwrap();
+    let mut echo = [0; 5];
+    client.read_exact(&mut echo).await.unwrap();
+    assert_eq!(&echo, b"hello");
+}

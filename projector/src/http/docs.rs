@@ -1,0 +1,76 @@
+//! What describes the API: `/openapi.json` of both sides, `/asyncapi.json` of the bus and the live streams, and pages to
+//! read and try the first at `/api/docs`. Everything is in this program: neither building nor viewing needs the network.
+
+use std::sync::Arc;
+
+use axum::{
+    Router,
+    extract::Path,
+    http::{HeaderValue, header},
+    response::{IntoResponse as _, Redirect, Response},
+    routing::get,
+};
+use serde_json::Value;
+use service_host::{Problem, openapi};
+use utoipa_swagger_ui::Config;
+
+use super::{asyncapi, routes};
+
+const OPENAPI: &str = "/openapi.json";
+const JSON: HeaderValue = HeaderValue::from_static("application/json");
+/// The pages' own scripts and styles, and nothing from elsewhere.
+const SAME_ORIGIN: HeaderValue = HeaderValue::from_static(
+    "default-src 'none'; script-src 'self'; style-src 'self' 'unsafe-inline'; img-src 'self' data:; \
+     connect-src 'self'; frame-ancestors 'none'",
+);
+
+/// The description of the query side alone.
+#[must_use]
+pub fn own() -> Value {
+    routes::api().split().1
+}
+
+/// The description of both sides.
+#[must_use]
+pub fn whole(own: &Value) -> Value {
+    let mut whole = own.clone();
+    if let Ok(commands) = serde_json::from_str(schemas::contract::COMMANDS_API) {
+        openapi::merge(&mut whole, &commands);
+    }
+    whole
+}
+
+/// The routes.
+pub(super) fn router(own: &Value) -> Router {
+    let openapi: Arc<str> = whole(own).to_string().into();
+    let asyncapi: Arc<str> = asyncapi::document().to_string().into();
+    let config = Arc::new(Config::from(OPENAPI).display_operation_id(true).validator_url("none"));
+    Router::new()
+        .route(OPENAPI, get(async move || json(openapi.to_string())))
+        .route("/asyncapi.json", get(async move || json(asyncapi.to_string())))
+        .route("/api/docs", get(async || Redirect::permanent("/api/docs/")))
+        .route(
+            "/api/docs/",
+            get({
+                let config = Arc::clone(&config);
+                async move || page("", &config)
+            }),
+        )
+        .route("/api/docs/{*file}", get(async move |Path(file): Path<String>| page(&file, &config)))
+}
+
+fn json(text: String) -> Response {
+    ([(header::CONTENT_TYPE, JSON)], text).into_response()
+}
+
+fn page(file: &str, config: &Arc<Config<'static>>) -> Response {
+    let Ok(Some(page)) = utoipa_swagger_ui::serve(file, Arc::clone(config)) else {
+        return Problem::not_found("there is no such page").into_response();
+    };
+    let headers = [
+        (header::CONTENT_TYPE, HeaderValue::try_from(page.content_type).unwrap_or(JSON)),
+        (header::CONTENT_SECURITY_POLICY, SAME_ORIGIN),
+        (header::CACHE_CONTROL, HeaderValue::from_static("max-age=3600")),
+    ];
+    (headers, page.bytes.into_owned()).into_response()
+}

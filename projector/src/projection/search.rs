@@ -1,0 +1,109 @@
+//! The words of tickets, for full-text search: a projection of its own, because taking text apart costs more than all the
+//! rest of the read model.
+
+use std::collections::BTreeMap;
+
+use event_store::{KeyRing, PersonalKeys};
+use schemas::{Envelope, TicketEvent, event::TicketSubmitted};
+use sqlx::PgConnection;
+use subscription::Projection;
+
+use super::fact::{self, Fact};
+use crate::{personal::open_with, queries::timed};
+
+/// Name of the stage: its checkpoint, its durable consumer and its leadership lock.
+pub const STAGE: &str = "projector-search";
+
+/// The projection behind `projector.search`.
+#[derive(Clone, Debug)]
+pub struct Search {
+    keys: PersonalKeys,
+}
+
+/// Rows to add, by column.
+#[derive(Default)]
+struct Texts {
+    numbers: Vec<i64>,
+    tickets: Vec<String>,
+    contents: Vec<String>,
+}
+
+impl Search {
+    /// The projection, which finds personal data as long as `keys` open it.
+    #[must_use]
+    pub const fn new(keys: PersonalKeys) -> Self {
+        Self { keys }
+    }
+}
+
+/// What is searched: the requester's own words. Postgres' parser keeps an address in one piece.
+fn content(ring: &KeyRing, event: &Envelope, data: &TicketSubmitted) -> String {
+    let parts = [
+        open_with(ring, event.id, "name", &data.requester.name),
+        open_with(ring, event.id, "email", &data.requester.email),
+        open_with(ring, event.id, "description", &data.description),
+    ];
+    parts.into_iter().flatten().collect::<Vec<_>>().join("\n")
+}
+
+impl Projection for Search {
+    async fn apply(&self, connection: &mut PgConnection, events: &[Envelope]) -> anyhow::Result<()> {
+        let facts = fact::read(events)?;
+        let ring = fact::ring(&self.keys, &facts).await?;
+        let mut texts = Texts::default();
+        let mut languages = BTreeMap::new();
+        for Fact { event, says } in &facts {
+            match says {
+                Some(TicketEvent::Submitted(data)) => {
+                    texts.numbers.push(event.position.0);
+                    texts.tickets.push(event.subject.to_string());
+                    texts.contents.push(content(&ring, event, data));
+                }
+                Some(TicketEvent::Analyzed(data)) => {
+                    languages.insert(event.subject.to_string(), data.language.clone());
+                }
+                _ => {}
+            }
+        }
+        add(connection, &texts).await?;
+        tell_languages(connection, languages).await
+    }
+}
+
+async fn add(connection: &mut PgConnection, texts: &Texts) -> anyhow::Result<()> {
+    if texts.numbers.is_empty() {
+        return Ok(());
+    }
+    let query = sqlx::query!(
+        "insert into projector.search (number, ticket_id, words)
+         select number, ticket_id, to_tsvector('simple', content)
+         from unnest($1::bigint[], $2::text[], $3::text[]) new (number, ticket_id, content)
+         on conflict do nothing",
+        &texts.numbers,
+        &texts.tickets,
+        &texts.contents,
+    );
+    timed("insert", "search", query.execute(connection)).await?;
+    Ok(())
+}
+
+/// A language counts from the first analysis that names it; another one later adds its stems.
+async fn tell_languages(
+    connection: &mut PgConnection,
+    languages: BTreeMap<String, String>,
+) -> anyhow::Result<()> {
+    if languages.is_empty() {
+        return Ok(());
+    }
+    let (tickets, languages): (Vec<_>, Vec<_>) = languages.into_iter().unzip();
+    let query = sqlx::query!(
+        "update projector.search
+         set stems_of = told.language, words = words || projector.stems(told.language, words)
+         from unnest($1::text[], $2::text[]) told (ticket, language)
+         where ticket_id = told.ticket and stems_of is distinct from told.language",
+        &tickets,
+        &languages,
+    );
+    timed("update", "search", query.execute(connection)).await?;
+    Ok(())
+}

@@ -1,0 +1,97 @@
+//! How lists and figures hold up with many tickets: p50 and p99 of documented questions over a small and a large read
+//! model, side by side. Nothing is asserted: times are for reading. `make bench-lists` runs it; SMALL and LARGE are numbers
+//! of tickets, ROUNDS how often each question is asked.
+
+use std::time::{Duration, Instant};
+
+use axum::http::StatusCode;
+use base64::{Engine as _, engine::general_purpose::URL_SAFE_NO_PAD};
+
+use crate::hub::Hub;
+
+const QUESTIONS: [(&str, &str); 14] = [
+    ("newest", ""),
+    ("by status", "status=open"),
+    ("category, priority", "category=Security&priority=Critical"),
+    ("five filters", "status=open&category=Cloud&priority=High&sentiment=negative&route=live-chat"),
+    ("needs review, assignee", "needsReview=true&assignee=agent-7"),
+    ("a day long ago", "from=2025-12-20T00:00:00Z&to=2025-12-21T00:00:00Z"),
+    ("a day long ago, open", "from=2025-12-20T00:00:00Z&to=2025-12-21T00:00:00Z&status=open"),
+    ("most urgent, open", "sort=-urgency&status=open"),
+    ("latest change, filtered", "sort=-updatedAt&category=Network"),
+    ("deep page, filtered", "category=Network&cursor=DEEP"),
+    ("a common word", "q=vpn"),
+    ("a rare word", "q=needle17"),
+    ("a phrase, filtered", "q=%22drops%20every%22&status=open"),
+    ("a prefix, filtered", "q=srv-7*&priority=High"),
+];
+
+#[tokio::test]
+#[ignore = "takes minutes: make bench-lists"]
+async fn questions_cost_the_same_with_many_tickets() {
+    let number = |name: &str, usual: i64| std::env::var(name).map_or(usual, |text| text.parse().unwrap());
+    let rounds = number("ROUNDS", 200);
+    let (small, large) = (number("SMALL", 10_000), number("LARGE", 1_000_000));
+    let (small, large) = (filled(small).await, filled(large).await);
+    #[expect(clippy::print_stdout, reason = "this is its result")]
+    let print = |line: String| println!("{line}");
+    print(format!("{:<26} {:>22} {:>22} {:>8}", "ms, limit 50", "small p50/p99", "large p50/p99", "p99"));
+    for (name, query) in QUESTIONS {
+        let (mut a, mut b) = (vec![], vec![]);
+        for _ in 0..rounds {
+            a.push(asked(&small, query).await);
+            b.push(asked(&large, query).await);
+        }
+        let ((a50, a99), (b50, b99)) = (percentiles(a), percentiles(b));
+        print(format!("{name:<26} {a50:>12.2}/{a99:>8.2} {b50:>13.2}/{b99:>8.2} {:>7.2}x", b99 / a99));
+    }
+}
+
+/// A hub with so many tickets, half a minute apart, as the projections would have left them.
+async fn filled(tickets: i64) -> (Hub, i64) {
+    let hub = Hub::without_projection().await;
+    let mut connection = hub.pool().acquire().await.unwrap();
+    sqlx::raw_sql("set statement_timeout = 0").execute(&mut *connection).await.unwrap();
+    for statement in [
+        "insert into projector.tickets (id, number, requester_id, name, email, description, summary, request_type, status,
+             category, priority, sentiment, kind, route, urgency, needs_review, degraded, crm_status, created_at,
+             analyzed_at, updated_at, position, version, assignee)
+         select 'tkt_' || lpad(n::text, 26, '0'), n, md5((n % 50000)::text), 'Ada Lovelace', 'ada@example.com',
+             'The VPN of our office drops every ten minutes on srv-' || n % 1000 || ', needle' || n % 5000, 'The VPN drops.',
+             (array['Network','Security','Cloud','Hardware','General'])[1 + n % 5],
+             (array['open','open','resolved','closed'])[1 + n * 7 % 4],
+             (array['Network','Security','Cloud','Hardware','General'])[1 + n * 13 / 3 % 5],
+             (array['Low','Medium','Medium','High','High','Critical'])[1 + n * 31 / 7 % 6],
+             (array['negative','neutral','positive'])[1 + n * 17 / 5 % 3], 'technical',
+             (array['live-chat','ai-chatbot','co-browse','video-call'])[1 + n * 11 / 3 % 4], 1 + n * 19 / 5 % 10,
+             n % 37 = 0, false, 'delivered', time, time, time, $1 + n, 2, 'agent-' || n % 40
+         from generate_series(1, $1) n, lateral (select timestamptz '2025-12-01T00:00:00Z' + n * interval '30 s' as time) t",
+        "insert into projector.timeline (ticket_id, version, position, event_id, type, recorded_at, actor, details)
+         select id, 2, position, gen_random_uuid(), 'hub.ticket.analyzed.v1', created_at, 'system:analyzer', '{}'
+         from projector.tickets where $1 > 0",
+        "insert into projector.search (number, ticket_id, stems_of, words)
+         select number, id, 'en', words || projector.stems('en', words)
+         from projector.tickets, lateral (select to_tsvector('simple', description) as words) w where $1 > 0",
+    ] {
+        sqlx::query(statement).bind(tickets).execute(&mut *connection).await.unwrap();
+    }
+    let analyze = "analyze projector.tickets, projector.timeline, projector.search";
+    sqlx::raw_sql(analyze).execute(&mut *connection).await.unwrap();
+    drop(connection);
+    (hub, tickets)
+}
+
+async fn asked((hub, tickets): &(Hub, i64), query: &str) -> Duration {
+    let half = tickets / 2;
+    let deep = URL_SAFE_NO_PAD.encode(format!("newest>{half}>{half}"));
+    let began = Instant::now();
+    let reply = hub.get(&format!("/api/tickets?limit=50&{}", query.replace("DEEP", &deep))).await;
+    assert_eq!(reply.status, StatusCode::OK, "{}", reply.text);
+    began.elapsed()
+}
+
+fn percentiles(mut times: Vec<Duration>) -> (f64, f64) {
+    times.sort_unstable();
+    let at = |share: usize| times[(times.len() * share / 100).min(times.len() - 1)].as_secs_f64() * 1e3;
+    (at(50), at(99))
+}
