@@ -1,4 +1,5 @@
-//! Dependencies point one way, and only the analyzer links libtorch (the arrows of `docs/ARCHITECTURE.md`).
+//! Dependencies point one way, and only the analyzer links libtorch (the arrows of `docs/ARCHITECTURE.md`); what is numbered
+//! is numbered once.
 
 #![expect(clippy::unwrap_used, reason = "a panic is how a test fails")]
 
@@ -107,5 +108,18 @@ fn only_the_analyzer_links_libtorch() {
     for (member, used) in uses(&metadata()) {
         let links = used.iter().any(|name| matches!(name.as_str(), "tch" | "rust-bert" | "torch-sys"));
         assert_eq!(links, member == "analyzer-worker", "{member}");
+    }
+}
+
+#[test]
+fn migrations_and_decisions_have_a_number_each() {
+    for (folder, digits) in [("migrations", 14), ("docs/adr", 4)] {
+        let root = metadata().workspace_root;
+        let mut numbers = BTreeSet::new();
+        for file in std::fs::read_dir(root.join(folder)).unwrap() {
+            let name = file.unwrap().file_name().into_string().unwrap();
+            assert!(numbers.insert(name[..digits].to_owned()), "{folder}: {name} has the number of another");
+        }
+        assert!(numbers.len() >= 10, "{folder} is elsewhere");
     }
 }

@@ -8,10 +8,13 @@ use tokio::process::Command;
 use super::TranscriptionError;
 
 const RECOGNIZER: &str = "pocketsphinx_continuous";
-/// Programs that decode recordings, and their arguments around the two file names.
+/// The recognizer hears words in a silence of zeros, so it adds faint noise: always the same, or the same recording would
+/// say something else every time.
+const NOISE: [&str; 4] = ["-dither", "yes", "-seed", "1"];
+/// Programs that decode recordings, and their arguments around the two file names. They add no noise of their own.
 const DECODERS: [(&str, &[&str], &[&str]); 2] = [
     ("ffmpeg", &["-nostdin", "-v", "error", "-i"], &["-ac", "1", "-ar", "16000", "-sample_fmt", "s16"]),
-    ("sox", &[], &["-b", "16", "-c", "1", "-r", "16000"]),
+    ("sox", &["-D"], &["-b", "16", "-c", "1", "-r", "16000"]),
 ];
 
 /// The program.
@@ -29,7 +32,7 @@ impl Pocketsphinx {
         tokio::fs::write(&recording, bytes).await.map_err(failed)?;
         decode(&recording, &wave).await?;
         let mut recognizer = Command::new(RECOGNIZER);
-        recognizer.arg("-infile").arg(&wave).args(["-logfn", "/dev/null"]);
+        recognizer.arg("-infile").arg(&wave).args(NOISE).args(["-logfn", "/dev/null"]);
         let said = output(RECOGNIZER, &mut recognizer).await?;
         let said = said.ok_or_else(|| TranscriptionError::Failed {
             program: RECOGNIZER,

@@ -99,7 +99,7 @@ async fn pocketsphinx_writes_a_recording_down() {
     let world = World::new().await;
     let wave = world.folder().join("said.wav");
     let spoken = std::process::Command::new("espeak-ng")
-        .args(["-v", "en-us", "-s", "120", "-w"])
+        .args(["-v", "en-us", "-s", "130", "-w"])
         .arg(&wave)
         .arg("the network is down")
         .status()
