@@ -103,6 +103,7 @@ async fn an_administrator_is_walked_to_the_refresh_token() {
         .stdout(Stdio::piped())
         .spawn()
         .unwrap();
+    let _ = rustls::crypto::ring::default_provider().install_default();
     let code: serde_json::Value = reqwest::Client::new()
         .post(format!("{}/__mock/grant-codes", mock.url()))
         .send()
