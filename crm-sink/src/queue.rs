@@ -409,21 +409,23 @@ impl Queue {
         Ok(())
     }
 
-    /// When something falls due next. Pending tickets may wait for company for `linger`, outdated records for more changes.
+    /// When something falls due next. Tickets wait `linger` for company, and until the `next_call`; outdated records wait
+    /// `linger` for more changes.
     pub async fn next_due(
         &self,
         linger: Duration,
-        update_linger: Duration,
+        next_call: Option<DateTime<Utc>>,
     ) -> sqlx::Result<Option<DateTime<Utc>>> {
         sqlx::query_scalar!(
             "select least(
                  (select min(due_at) from crm.delivery where sink = $1 and state = 'ambiguous'),
-                 (select min(due_at) + $2 from crm.delivery where sink = $1 and state = 'pending'),
-                 (select min(update_due_at) + $3 from crm.delivery
+                 (select greatest(min(due_at) + $2, $3) from crm.delivery where sink = $1 and state = 'pending'
+                  having count(*) > 0),
+                 (select min(update_due_at) + $2 from crm.delivery
                   where sink = $1 and state = 'delivered' and wanted > told and update_refused is null))",
             self.sink,
             interval(linger),
-            interval(update_linger),
+            next_call,
         )
         .fetch_one(&self.pool)
         .await

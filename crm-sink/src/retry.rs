@@ -61,7 +61,8 @@ const LONGEST_OUTAGE: u64 = 15 * 60;
 /// Part of the calls left that waiting for company reckons with; the rest is for look-ups, reconciliation and people.
 const FOR_SENDING: f64 = 0.75;
 
-/// How long a ticket waits for others to share its request, so that the calls left last until there are new ones.
+/// How long after a request the next one leaves whose batch is not full, so that the calls left last until there are new
+/// ones.
 #[must_use]
 pub fn linger(forecast: Option<Forecast>, shortest: Duration, longest: Duration) -> Duration {
     let Some(forecast) = forecast else { return shortest };

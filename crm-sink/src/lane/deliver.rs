@@ -46,6 +46,7 @@ impl<D: Destination> Lane<D> {
         }
         let (sent, parcels): (Vec<_>, Vec<_>) =
             packed.into_iter().map(|packed| (packed.owed, packed.parcel)).unzip();
+        self.sent_at = Some(now);
         // From here on a crash leaves the rows in `sending`: the next leader looks them up.
         let created = self.destination.create(permit, &parcels).await;
         reach("crm.sent");

@@ -40,8 +40,8 @@ pub struct Pace {
     /// Milliseconds a ticket waits at least for others to share its batch.
     #[arg(long = "crm-linger", env = "CRM_LINGER", value_parser = milliseconds, default_value = "1000")]
     pub linger: Duration,
-    /// Milliseconds it waits at most, when few of the day's calls are left. Equal to the shortest wait, the calls left do
-    /// not matter.
+    /// Milliseconds between two requests at most, when few of the day's calls are left. Equal to the shortest wait, the
+    /// calls left do not matter.
     #[arg(long = "crm-linger-max", env = "CRM_LINGER_MAX", value_parser = milliseconds, default_value = "300000")]
     pub longest_linger: Duration,
     /// Milliseconds after which a request is given up.
@@ -66,6 +66,8 @@ pub struct Lane<D> {
     fence: i64,
     pace: Pace,
     brake: Brake,
+    /// When the last tickets left. Whoever starts does not know; it costs a call.
+    sent_at: Option<DateTime<Utc>>,
     status: Status,
     appended: watch::Sender<Position>,
 }
@@ -91,7 +93,7 @@ impl<D: Destination> Lane<D> {
     ) -> Self {
         let queue = Queue::new(store.pool().clone(), destination.system());
         let (brake, appended) = (Brake::default(), watch::Sender::default());
-        Self { store, keys, destination, queue, fence: 0, pace, brake, status, appended }
+        Self { store, keys, destination, queue, fence: 0, pace, brake, sent_at: None, status, appended }
     }
 
     /// The newest position this lane appended; changes wake whoever publishes the log.
@@ -172,7 +174,7 @@ impl<D: Destination> Lane<D> {
         if wait.is_some() {
             return Ok(Tick::Idle(wait));
         }
-        let due = self.queue.next_due(self.linger(now).await?, self.pace.linger).await?;
+        let due = self.queue.next_due(self.pace.linger, self.next_call(now).await?).await?;
         // What is due already waits for something else: another second.
         Ok(Tick::Idle(due.map(|due| if due > now { due } else { now + TimeDelta::seconds(1) })))
     }
@@ -205,26 +207,23 @@ impl<D: Destination> Lane<D> {
     async fn next_delivery(&self, now: DateTime<Utc>) -> anyhow::Result<Option<Vec<Owed>>> {
         let size = if self.brake.half_open() { 1 } else { self.destination.batch_size() };
         let owed = self.queue.pending(now, size).await?;
-        let waited = |owed: &Owed, linger: Duration| owed.due_at + linger <= now;
-        if !owed.iter().any(|owed| waited(owed, self.pace.linger)) {
-            let go = owed.len() == size || owed.first().is_some_and(|first| first.slice.is_some());
-            return Ok(go.then_some(owed));
-        }
-        let linger = self.linger(now).await?;
-        let urgent = |owed: &Owed| owed.urgent && waited(owed, self.pace.linger);
+        let waited = |owed: &&Owed| owed.due_at + self.pace.linger <= now;
+        let waited: Vec<_> = owed.iter().filter(waited).collect();
         let go = owed.len() == size
-            || owed.iter().any(|owed| owed.slice.is_some() || waited(owed, linger))
-            || (owed.iter().any(urgent) && self.may_flush_early(now).await?);
+            || owed.iter().any(|owed| owed.slice.is_some())
+            || (!waited.is_empty()
+                && (self.next_call(now).await?.is_none_or(|time| time <= now)
+                    || (waited.iter().any(|owed| owed.urgent) && self.may_flush_early(now).await?)));
         Ok(go.then_some(owed))
     }
 
-    async fn linger(&self, now: DateTime<Utc>) -> anyhow::Result<Duration> {
+    /// Before when a batch that is not full had better wait for company: requests that follow each other this slowly last
+    /// until there are new ones. Nothing when the last one was long ago, or nobody counts.
+    async fn next_call(&self, now: DateTime<Utc>) -> anyhow::Result<Option<DateTime<Utc>>> {
         let (shortest, longest) = (self.pace.linger, self.pace.longest_linger);
-        if longest <= shortest {
-            return Ok(shortest);
-        }
+        let Some(sent_at) = self.sent_at.filter(|_| longest > shortest) else { return Ok(None) };
         let forecast = self.destination.forecast(now).await?;
-        Ok(retry::linger(forecast, shortest, longest))
+        Ok(Some(sent_at + retry::linger(forecast, shortest, longest)))
     }
 
     async fn may_flush_early(&self, now: DateTime<Utc>) -> anyhow::Result<bool> {
