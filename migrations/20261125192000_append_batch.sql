@@ -10,12 +10,15 @@
 -- commands for one stream or one idempotency key.
 --
 -- One row with command 0 says that everything was appended, in the order given, from first_position on.
+--
+-- A requester's new key counts only while the master key that wraps it is in use, so that a process that has not heard of
+-- a replaced one is told. Services append with the owner's rights, for they have none of their own on the log's tables.
 create function log.append_batch(
     c_stream text[], c_expected integer[],
     e_command integer[], e_stream text[], e_version integer[], e_id uuid[], e_type text[], e_data text[],
     e_metadata text[],
     i_command integer[], i_key text[], i_hash bytea[],
-    k_command integer[], k_requester text[], k_wrapped bytea[]
+    k_command integer[], k_requester text[], k_wrapped bytea[], k_master text[]
 ) returns table (
     command integer,
     outcome text,        -- appended | conflict | duplicate | replayed | key_reused | other_key
@@ -23,8 +26,8 @@ create function log.append_batch(
     first_position bigint,
     version integer,     -- of the stream afterwards; of a conflict: the version found
     recorded timestamptz,
-    wrapped bytea        -- of other_key: the key that the requester has
-) language plpgsql as $$
+    wrapped bytea        -- of other_key: the key that the requester has; null where the master key is another now
+) language plpgsql security definer set search_path = log, pg_catalog, pg_temp as $$
 #variable_conflict use_column
 declare
     head bigint;
@@ -35,16 +38,19 @@ begin
     if cardinality(k_command) > 0 then
         -- Before the head is locked: who waits here for another transaction's key holds up nobody. In one order, so
         -- that two batches never wait for each other.
-        insert into personal.requester_keys (requester_id, wrapped)
-        select k.requester, k.wrapped from unnest(k_requester, k_wrapped) k(requester, wrapped) order by k.requester
+        insert into personal.requester_keys (requester_id, wrapped, master_id)
+        select k.requester, k.wrapped, k.master
+        from unnest(k_requester, k_wrapped, k_master) k(requester, wrapped, master)
+        where k.master = (select h.master_id from personal.hash_key h)
+        order by k.requester
         on conflict do nothing;
         get diagnostics made = row_count;
         if made < cardinality(k_command) then
-            -- Some have a key already: is it the same one?
+            -- Some have a key already, or are wrapped by another master key: is it the same one?
             is_plain := is_plain and not exists (
                 select from unnest(k_requester, k_wrapped) k(requester, wrapped)
-                join personal.requester_keys r on r.requester_id = k.requester
-                where r.wrapped <> k.wrapped);
+                left join personal.requester_keys r on r.requester_id = k.requester
+                where r.wrapped is distinct from k.wrapped);
         end if;
     end if;
 
@@ -108,8 +114,8 @@ begin
     sealed_otherwise as ( -- under a key that is not the one the requester has
         select k.command, r.wrapped
         from unnest(k_command, k_requester, k_wrapped) k(command, requester, wrapped)
-        join personal.requester_keys r on r.requester_id = k.requester
-        where r.wrapped <> k.wrapped
+        left join personal.requester_keys r on r.requester_id = k.requester
+        where r.wrapped is distinct from k.wrapped
     ),
     judged as (
         select a.*, i.key, i.hash, s.wrapped,
@@ -162,3 +168,6 @@ begin
     from judged j left join placed p on p.command = j.no
     order by j.no;
 end $$;
+
+revoke execute on function log.append_batch from public;
+grant execute on function log.append_batch to hub_services;
