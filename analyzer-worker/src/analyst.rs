@@ -3,9 +3,8 @@
 use schemas::{Analysis, Embedding};
 
 use crate::{
-    answer::{Findings, OutsideOfLabels, assemble},
+    answer::{OutsideOfLabels, assemble},
     engine::Request,
-    entities::entities,
     language::language,
     model::{
         Embedder, Heads, LoadError, Reading,
@@ -44,8 +43,9 @@ pub struct Analyst {
 impl Analyst {
     /// Loads encoder and heads.
     pub fn load(settings: &ModelSettings) -> Result<Self, LoadError> {
-        let embedder = Embedder::load(&settings.model_dir, settings.precision)?;
-        Ok(Self { embedder, heads: Heads::load(&settings.heads_dir)? })
+        let heads = Heads::load(&settings.heads_dir)?;
+        let embedder = Embedder::load(&settings.model_dir, heads.adapters().shared(), settings.precision)?;
+        Ok(Self { embedder, heads })
     }
 
     /// The encoder with its tokenizer.
@@ -71,21 +71,15 @@ impl Analyst {
             return Ok(Vec::new());
         }
         let texts: Vec<_> = requests.iter().map(|request| request.description.as_str()).collect();
-        let tickets: Vec<_> =
-            requests.iter().map(|r| (r.description.as_str(), r.request_type.as_str())).collect();
+        let request_types: Vec<_> = requests.iter().map(|request| request.request_type.as_str()).collect();
         let reading = Reading::new(&self.embedder, &texts);
-        let decisions = self.heads.decide(&reading, &tickets)?;
-        let central = reading.central_sentences();
+        let decisions = self.heads.decide(&reading, &request_types)?;
         let vectors = rows(&reading.tickets);
         let space = self.heads.model().name;
-        let each = texts.into_iter().zip(decisions).zip(central).zip(vectors);
-        each.map(|(((text, decisions), central), vector)| {
-            let findings = Findings {
-                entities: entities(text),
-                summary: summary(text, central),
-                language: language(text),
-            };
-            let analysis = assemble(&self.heads, text, &decisions, findings)?;
+        let each = texts.into_iter().zip(decisions).zip(vectors);
+        each.map(|((text, decisions), vector)| {
+            let summary = summary(text, decisions.central);
+            let analysis = assemble(&self.heads, text, &decisions, summary, language(text))?;
             Ok(Analyzed { analysis, embedding: Some(Embedding::quantised(&space, &vector)) })
         })
         .collect()

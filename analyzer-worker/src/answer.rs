@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 
 use schemas::analysis::{
-    Analysis, Choice, Emotion, Emotions, Entity, ModelRef, Mood, Priority, Route, Scored, Sentiment,
+    Analysis, Choice, Emotion, Emotions, ModelRef, Mood, Priority, Route, Scored, Sentiment,
 };
 
 use crate::{
@@ -21,22 +21,13 @@ const MAX_CUES: usize = 3;
 #[error("the model did not answer {0} within its labels")]
 pub struct OutsideOfLabels(&'static str);
 
-/// What of an answer does not come from the heads.
-pub struct Findings {
-    /// What the text names.
-    pub entities: Vec<Entity>,
-    /// One sentence.
-    pub summary: String,
-    /// ISO 639-1.
-    pub language: &'static str,
-}
-
 /// Puts an answer together.
 pub fn assemble(
     heads: &Heads,
     description: &str,
-    decisions: &Decisions,
-    findings: Findings,
+    decisions: &Decisions<'_>,
+    summary: String,
+    language: &str,
 ) -> Result<Analysis, OutsideOfLabels> {
     let answer = Answer { heads, decisions, cues: cues::names(description).take(MAX_CUES).collect() };
     let priority = answer.choice(Question::Priority, &PRIORITIES)?;
@@ -49,9 +40,9 @@ pub fn assemble(
         needs_review: answer.needs_review(&category, &priority),
         category,
         priority,
-        entities: findings.entities,
-        summary: findings.summary,
-        language: findings.language.to_owned(),
+        entities: decisions.entities.clone(),
+        summary,
+        language: language.to_owned(),
         degraded: false,
         model: answer.model(),
         duration_ms: 0,
@@ -61,7 +52,7 @@ pub fn assemble(
 
 struct Answer<'a> {
     heads: &'a Heads,
-    decisions: &'a Decisions,
+    decisions: &'a Decisions<'a>,
     cues: Vec<&'static str>,
 }
 

@@ -5,9 +5,11 @@ use std::ffi::OsString;
 use analyzer_worker::{
     learning::{
         evaluate::{EvaluateSettings, evaluate},
+        own::train_own,
         train::{TrainSettings, train},
     },
     measure::{MeasureSettings, measure},
+    model::own,
     relearn::{self, Registry, RelearnSettings},
     replay::{ReplaySettings, replay},
     serve,
@@ -100,16 +102,33 @@ async fn wait_and_print(work: impl Future<Output = anyhow::Result<String>>) -> a
 }
 
 fn report_training(settings: &TrainSettings) -> anyhow::Result<()> {
-    let manifest = train(settings, clock::now().date_naive())?;
-    print(&format!("revision {}, learned from {} tickets", manifest.revision, manifest.trained_on));
+    if !settings.labels.is_empty() {
+        report_own(&train_own(settings)?);
+        return Ok(());
+    }
+    let (figures, manifest) = train(settings, clock::now().date_naive())?;
+    for (name, value) in &figures {
+        print(&format!("{name:>28}: {value:.3}"));
+    }
+    if let Some(manifest) = manifest {
+        print(&format!("revision {}, learned from {} tickets", manifest.revision, manifest.trained_on));
+    }
+    Ok(())
+}
+
+fn report_own(manifest: &own::Manifest) {
     for (name, question) in &manifest.questions {
-        let (accuracy, error) = (question.accuracy * 100.0, question.calibration_error);
         print(&format!(
-            "{name:>10}: {accuracy:.0} % right in cross-validation, calibration error {error:.2}"
+            "{name}: {} labels, learned from {} texts; of {} held out {:.1} % right, macro F1 {:.2}, calibration \
+             error {:.2}",
+            question.labels.len(),
+            question.trained_on,
+            question.held_out,
+            question.accuracy * 100.0,
+            question.macro_f1,
+            question.calibration_error
         ));
     }
-    print(&format!("{:>10}: off by {:.1} steps of 10", "urgency", manifest.urgency_error));
-    Ok(())
 }
 
 #[expect(clippy::print_stdout, reason = "the report is what these commands are for")]

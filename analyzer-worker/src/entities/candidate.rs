@@ -2,16 +2,21 @@
 
 /// A possible entity, in bytes of the text.
 #[derive(Clone, Debug, PartialEq)]
-pub(super) struct Candidate {
+pub struct Candidate {
+    /// First byte.
     pub start: usize,
+    /// The byte after the last.
     pub end: usize,
+    /// One of the entity labels.
     pub label: &'static str,
     /// How sure its rule is: an estimate from the training part. What the labels reach is in the model card.
     pub confidence: f32,
 }
 
 impl Candidate {
-    pub(super) const fn new(range: std::ops::Range<usize>, label: &'static str, confidence: f32) -> Self {
+    /// A possible entity at a place.
+    #[must_use]
+    pub const fn new(range: std::ops::Range<usize>, label: &'static str, confidence: f32) -> Self {
         Self { start: range.start, end: range.end, label, confidence }
     }
 }

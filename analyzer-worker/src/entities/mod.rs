@@ -20,19 +20,51 @@ use std::collections::HashSet;
 use regex::Regex;
 use schemas::analysis::Entity;
 
-use candidate::{Candidate, settle};
+pub use candidate::Candidate;
+use candidate::settle;
 
-/// The entities of a text in reading order, each (text, label) once, at its first place.
+/// A pattern this sure needs no second opinion: what it finds has a form of its own.
+const FORMAL: f32 = 0.95;
+
+/// What patterns, lists and contexts take for entities, overlaps settled, in reading order.
 #[must_use]
-pub fn entities(text: &str) -> Vec<Entity> {
+pub fn candidates(text: &str) -> Vec<Candidate> {
     let mut candidates = technical::find(text);
     candidates.extend(moments::find(text));
     candidates.extend(places::find(text));
     candidates.extend(gazetteer::find(text));
     candidates.extend(names::find(text));
+    settle(candidates)
+}
+
+/// The entities of a text as patterns alone find them.
+#[must_use]
+pub fn entities(text: &str) -> Vec<Entity> {
+    distinct(text, candidates(text))
+}
+
+/// The entities of a text of which the model has read and `tagged` everything before byte `read`: patterns add what
+/// has a form of its own, and find what comes after.
+#[must_use]
+pub fn combined(text: &str, patterns: Vec<Candidate>, tagged: Vec<Candidate>, read: usize) -> Vec<Entity> {
+    let mut all: Vec<_> = patterns
+        .into_iter()
+        .filter(|candidate| candidate.start >= read || is_formal(candidate))
+        .map(|candidate| if is_formal(&candidate) { Candidate { confidence: 0.995, ..candidate } } else { candidate })
+        .collect();
+    all.extend(tagged);
+    distinct(text, settle(all))
+}
+
+fn is_formal(candidate: &Candidate) -> bool {
+    candidate.confidence >= FORMAL && ["IP", "EMAIL", "URL", "PHONE"].contains(&candidate.label)
+}
+
+/// Each (text, label) once, at its first place.
+fn distinct(text: &str, settled: Vec<Candidate>) -> Vec<Entity> {
     let mut seen = HashSet::new();
-    let settled = settle(candidates).into_iter();
-    let mut found: Vec<_> = settled.filter(|c| seen.insert((&text[c.start..c.end], c.label))).collect();
+    let mut found: Vec<_> =
+        settled.into_iter().filter(|c| seen.insert((&text[c.start..c.end], c.label))).collect();
     found.sort_by_key(|candidate| candidate.start);
     in_characters(text, &found)
 }

@@ -1,141 +1,216 @@
-//! Choosing a head's weight decay and temperature on the training part alone: every ticket is answered by a
-//! head that did not learn from it.
+//! Temperatures, thresholds and honest figures from the training part alone: every ticket is answered by a model
+//! that did not learn from it.
 
-use anyhow::Context as _;
+use std::collections::BTreeMap;
+
+use schemas::analysis::Entity;
+use serde::{Deserialize, Serialize};
 use tch::{Kind, Tensor};
 
 use super::{
     calibration::{best, calibration_error, lowest_share, temperature},
-    classifier::{Fitted, Recipe, fit_labels, fit_number},
-    diet::{DIETS, Diet},
+    dataset::LabelledSpan,
+    lesson::{FIXED_LAYERS, Item},
+    metrics::{Confusion, all_spans, span_scores},
+    progress::progress,
     split,
+    tuning::{Plan, Tuned, tune},
 };
 use crate::{
+    entities::{combined, entities},
     labels::Question,
-    model::{features::Features, heads::QuestionManifest},
+    model::{
+        adapters::Adapters,
+        encoder::Weights,
+        heads::{QuestionManifest, central, rows, shape},
+        net::Net,
+        tags,
+    },
+    rules::form_category,
 };
 
 /// Parts the training part is divided into.
-const FOLDS: u64 = 5;
-/// The weight decays tried.
-const DECAYS: [f64; 7] = [3e-4, 1e-3, 2e-3, 4e-3, 8e-3, 1.6e-2, 3.2e-2];
+pub const FOLDS: u64 = 5;
 /// Share of the answers a person looks at, per question.
 const REVIEW_SHARE: f64 = 0.1;
 
-/// The tickets in numbers: features of each, and the fold each belongs to.
-pub struct Folded {
-    features: Features,
-    /// Indices of each fold, and of all others.
-    folds: Vec<(Tensor, Tensor)>,
+/// Answers about tickets that were not learned from, in their order.
+pub struct Unseen<'i> {
+    items: Vec<&'i Item<'i>>,
+    logits: BTreeMap<Question, Vec<Vec<f32>>>,
+    urgency: Vec<f32>,
+    entities: Vec<Vec<Entity>>,
+    /// Whether the sentence of the summary was picked, where there was a choice.
+    quoted: Vec<bool>,
 }
 
-/// A way to fit a head, and how it answered about tickets it had not seen.
-struct Trial {
-    diet: Diet,
-    decay: f64,
-    outputs: Tensor,
-    loss: f64,
+/// What cross-validation says of a way to learn.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+pub struct Verdict {
+    /// What the manifest says of each question.
+    pub questions: BTreeMap<String, QuestionManifest>,
+    /// Mean distance of the urgency from the right one.
+    pub urgency_error: f64,
+    /// How well unseen tickets were answered.
+    pub figures: Figures,
 }
 
-impl Folded {
-    /// Divides tickets by their ids.
-    #[must_use]
-    pub fn new(features: Features, ids: &[&str]) -> Self {
-        let fold_of: Vec<_> = ids.iter().map(|id| split::fold(id, FOLDS)).collect();
-        let select = |keep: &dyn Fn(u64) -> bool| {
-            let chosen: Vec<_> = (0..ids.len() as i64).filter(|&i| keep(fold_of[i as usize])).collect();
-            Tensor::from_slice(&chosen)
+/// Figures by name.
+pub type Figures = BTreeMap<String, f64>;
+
+impl<'i> Unseen<'i> {
+    /// Learns without each of the first `folds` parts and answers about it.
+    pub fn new(weights: &Weights, items: &'i [Item<'i>], plan: Plan, folds: u64) -> anyhow::Result<Self> {
+        let mut unseen = Self {
+            items: Vec::new(),
+            logits: BTreeMap::new(),
+            urgency: Vec::new(),
+            entities: Vec::new(),
+            quoted: Vec::new(),
         };
-        let folds = (0..FOLDS).map(|fold| (select(&|f| f == fold), select(&|f| f != fold))).collect();
-        Self { features, folds }
+        for fold in 0..folds {
+            let (inside, outside): (Vec<_>, Vec<_>) =
+                items.iter().partition(|item| split::fold(&item.example.id, FOLDS) == fold);
+            let bar = progress("fold", plan.steps(outside.len()));
+            let tuned = tune(weights, &outside, plan, |loss| {
+                bar.set_message(format!("{} of {folds}, loss {loss:.2}", fold + 1));
+                bar.inc(1);
+            })?;
+            bar.finish_and_clear();
+            tch::no_grad(|| unseen.answer(weights, &tuned, plan.kind, &inside))?;
+            tracing::info!(fold = fold + 1, folds, figures = ?unseen.figures(), "cross-validation");
+        }
+        Ok(unseen)
     }
 
-    /// The features of all tickets.
-    pub const fn features(&self) -> &Tensor {
-        &self.features.all
-    }
-
-    /// The recipe of a diet and a weight decay.
-    #[must_use]
-    pub fn recipe(&self, diet: Diet, decay: f64) -> Recipe {
-        Recipe { multipliers: diet.multipliers(&self.features.widths), decay }
-    }
-
-    /// The settings of one question's head, with the figures they reached.
-    pub fn tune(&self, question: Question, answers: &Tensor) -> anyhow::Result<(Recipe, QuestionManifest)> {
-        let classes = question.labels().len() as i64;
-        let fit = |features: &Tensor, rows: &Tensor, recipe: &Recipe| {
-            fit_labels(features, &answers.index_select(0, rows), classes, recipe)
-        };
-        let loss = |logits: &Tensor| {
-            let temperature = temperature(logits, answers);
-            (logits / temperature).cross_entropy_for_logits(answers).double_value(&[])
-        };
-        let best = self.best_trial(classes, fit, loss)?;
-        Ok((self.recipe(best.diet, best.decay), manifest(question, &best, answers)))
-    }
-
-    /// The recipe of the urgency's head, and its mean absolute error.
-    pub fn tune_number(&self, values: &Tensor) -> anyhow::Result<(Recipe, f64)> {
-        let fit = |features: &Tensor, rows: &Tensor, recipe: &Recipe| {
-            fit_number(features, &values.index_select(0, rows), recipe)
-        };
-        let loss =
-            |output: &Tensor| (output.squeeze_dim(1) - values).abs().mean(Kind::Float).double_value(&[]);
-        let best = self.best_trial(1, fit, loss)?;
-        Ok((self.recipe(best.diet, best.decay), best.loss))
-    }
-
-    fn best_trial(
-        &self,
-        width: i64,
-        fit: impl Fn(&Tensor, &Tensor, &Recipe) -> anyhow::Result<Fitted>,
-        loss: impl Fn(&Tensor) -> f64,
-    ) -> anyhow::Result<Trial> {
-        let mut best: Option<Trial> = None;
-        for (diet, decay) in DIETS.into_iter().flat_map(|diet| DECAYS.map(|decay| (diet, decay))) {
-            let outputs = self.unseen(width, &self.recipe(diet, decay), &fit)?;
-            let trial = Trial { diet, decay, loss: loss(&outputs), outputs };
-            if best.as_ref().is_none_or(|best| trial.loss < best.loss) {
-                best = Some(trial);
+    fn answer(
+        &mut self,
+        weights: &Weights,
+        tuned: &Tuned,
+        kind: Kind,
+        items: &[&'i Item<'i>],
+    ) -> anyhow::Result<()> {
+        let (adapters, named) = (Adapters::new(&tuned.0), weights.named());
+        let encoder = weights.assemble(kind, &|name| adapters.applied(name, &named[name]).to_kind(kind));
+        let tensors = tuned.0.iter().map(|(name, tensor)| (name.clone(), tensor.shallow_clone()));
+        let net = Net::new(tensors.collect(), &shape(encoder.dimension()))?;
+        for item in items {
+            let states = Tensor::cat(&encoder.upper(&item.lower, FIXED_LAYERS), 0);
+            let outputs = net.decide(std::slice::from_ref(&states), &item.features);
+            for (question, logits) in outputs.questions {
+                self.logits.entry(question).or_default().extend(rows(&logits));
             }
+            self.urgency.push(outputs.urgency.double_value(&[0]) as f32);
+            let tagged = tags::decode(&item.words, &net.tag(&states, &item.marks));
+            let read = item.words.last().map_or(0, |word| word.bytes.end);
+            self.entities.push(combined(&item.example.description, item.candidates.clone(), tagged, read));
+            if let Some(right) = &item.quoted {
+                let given = central(&net, &item.passages, &states);
+                let right = item.passages.sentences.get(right.int64_value(&[0]) as usize);
+                self.quoted.push(given == right.copied());
+            }
+            self.items.push(item);
         }
-        best.context("there is nothing to try")
+        Ok(())
     }
 
-    /// Outputs for each ticket by a head that was fitted without its fold.
-    fn unseen(
-        &self,
-        width: i64,
-        recipe: &Recipe,
-        fit: impl Fn(&Tensor, &Tensor, &Recipe) -> anyhow::Result<Fitted>,
-    ) -> anyhow::Result<Tensor> {
-        let features = self.features();
-        let mut all = Tensor::zeros([features.size()[0], width], (Kind::Float, tch::Device::Cpu));
-        for (inside, outside) in self.folds.iter().filter(|(inside, _)| inside.size()[0] > 0) {
-            let fitted = fit(&features.index_select(0, outside), outside, recipe)?;
-            let outputs = fitted.outputs(&features.index_select(0, inside));
-            let _ = all.index_copy_(0, inside, &outputs);
-        }
-        Ok(all)
+    /// All of it.
+    #[must_use]
+    pub fn verdict(&self) -> Verdict {
+        let each = Question::ALL.map(|question| (question.name().to_owned(), self.manifest(question)));
+        Verdict { questions: each.into(), urgency_error: self.urgency_error(), figures: self.figures() }
     }
-}
 
-fn manifest(question: Question, trial: &Trial, answers: &Tensor) -> QuestionManifest {
-    let (decay, logits) = (trial.decay, &trial.outputs);
-    let temperature = temperature(logits, answers);
-    let best = best(&(logits / temperature).softmax(-1, Kind::Float));
-    let right = Vec::<i64>::try_from(answers).unwrap_or_default();
-    let outcomes: Vec<_> = best.iter().zip(&right).map(|((p, label), right)| (*p, label == right)).collect();
-    let confidences: Vec<_> = best.iter().map(|(confidence, _)| *confidence).collect();
-    QuestionManifest {
-        labels: question.labels().into_iter().map(str::to_owned).collect(),
-        temperature,
-        diet: trial.diet.name.to_owned(),
-        decay,
-        review_below: lowest_share(&confidences, REVIEW_SHARE),
-        accuracy: outcomes.iter().filter(|(_, is_right)| *is_right).count() as f64
-            / outcomes.len().max(1) as f64,
-        calibration_error: calibration_error(&outcomes),
+    fn answers(&self, question: Question) -> Vec<i64> {
+        let index = Question::ALL.iter().position(|&q| q == question).unwrap_or_default();
+        self.items.iter().map(|item| item.answers[index]).collect()
+    }
+
+    fn logits(&self, question: Question) -> Tensor {
+        let flat: Vec<f32> = self.logits[&question].iter().flatten().copied().collect();
+        Tensor::from_slice(&flat).view([self.items.len() as i64, question.labels().len() as i64])
+    }
+
+    fn manifest(&self, question: Question) -> QuestionManifest {
+        let (logits, right) = (self.logits(question), self.answers(question));
+        let temperature = temperature(&logits, &Tensor::from_slice(&right));
+        let best = best(&(logits / temperature).softmax(-1, Kind::Float));
+        let outcomes: Vec<_> =
+            best.iter().zip(&right).map(|((p, label), right)| (*p, label == right)).collect();
+        let confidences: Vec<_> = best.iter().map(|(confidence, _)| *confidence).collect();
+        QuestionManifest {
+            labels: question.labels().into_iter().map(str::to_owned).collect(),
+            temperature,
+            review_below: lowest_share(&confidences, REVIEW_SHARE),
+            accuracy: self.confusion(question).accuracy(),
+            calibration_error: calibration_error(&outcomes),
+        }
+    }
+
+    fn confusion(&self, question: Question) -> Confusion {
+        let given = best(&self.logits(question)).into_iter().map(|(_, label)| label as usize);
+        let pairs = self.answers(question).into_iter().map(|right| right as usize).zip(given);
+        Confusion::new(question.labels().len(), pairs)
+    }
+
+    fn urgency_error(&self) -> f64 {
+        let distances = self.items.iter().zip(&self.urgency);
+        let distances = distances.map(|(item, given)| f64::from((f32::from(item.example.urgency) - given).abs()));
+        distances.sum::<f64>() / self.items.len().max(1) as f64
+    }
+
+    fn figures(&self) -> Figures {
+        let mut figures = Figures::new();
+        for question in Question::ALL {
+            let confusion = self.confusion(question);
+            figures.insert(format!("{} accuracy", question.name()), confusion.accuracy());
+            figures.insert(format!("{} macro F1", question.name()), confusion.macro_f1());
+        }
+        let mut add = |name: &str, value: f64| figures.insert(name.to_owned(), value);
+        add("priority kappa", self.confusion(Question::Priority).quadratic_kappa());
+        add("category accuracy, form wrong", self.accuracy_where_the_form_is_wrong());
+        add("sentiment macro F1", self.sentiments().macro_f1());
+        add("entity F1", self.entity_f1(|index, _| self.entities[index].clone()));
+        add("entity F1, patterns alone", self.entity_f1(|_, text| entities(text)));
+        let quoted = self.quoted.iter().filter(|&&is_right| is_right).count();
+        add("summary sentence accuracy", quoted as f64 / self.quoted.len().max(1) as f64);
+        add("urgency error", self.urgency_error());
+        figures
+    }
+
+    fn accuracy_where_the_form_is_wrong(&self) -> f64 {
+        let given = best(&self.logits(Question::Category));
+        let wrong = self.items.iter().zip(given).zip(self.answers(Question::Category));
+        let wrong: Vec<_> = wrong
+            .filter(|((item, _), _)| form_category(&item.example.request_type) != item.example.category)
+            .map(|((_, (_, given)), right)| given == right)
+            .collect();
+        wrong.iter().filter(|&&is_right| is_right).count() as f64 / wrong.len().max(1) as f64
+    }
+
+    /// Neutral, negative, positive, by the sums of their moods.
+    fn sentiments(&self) -> Confusion {
+        let probabilities = rows(&self.logits(Question::Mood).softmax(-1, Kind::Float));
+        let pairs = probabilities.iter().zip(self.answers(Question::Mood)).map(|(p, right)| {
+            let sums = [p[0], p[1] + p[2] + p[3], p[4] + p[5]];
+            let given = (0..3).max_by(|&a, &b| sums[a].total_cmp(&sums[b])).unwrap_or_default();
+            ([0, 1, 1, 1, 2, 2][right as usize], given)
+        });
+        Confusion::new(3, pairs)
+    }
+
+    fn entity_f1(&self, find: impl Fn(usize, &str) -> Vec<Entity>) -> f64 {
+        let tickets: Vec<_> = self
+            .items
+            .iter()
+            .enumerate()
+            .map(|(index, item)| {
+                let found = find(index, &item.example.description).into_iter();
+                let found = found.map(|e| LabelledSpan { text: e.text, label: e.label }).collect();
+                (item.example.entities.as_slice(), found)
+            })
+            .collect();
+        all_spans(&span_scores(&tickets)).f1()
     }
 }

@@ -4,7 +4,10 @@ use std::{collections::BTreeMap, fs, path::PathBuf, time::Instant};
 
 use anyhow::Context as _;
 use clap::Args;
-use schemas::{Analysis, analysis::ModelRef};
+use schemas::{
+    Analysis,
+    analysis::{ModelRef, Sentiment},
+};
 
 use super::{
     calibration::calibration_error,
@@ -16,6 +19,7 @@ use super::{
 use crate::{
     analyst::Analyst,
     engine::Request,
+    entities::entities,
     labels::{CATEGORIES, KINDS, MOODS, PRIORITIES, Question, ROUTES, priority_name},
     rules,
     settings::ModelSettings,
@@ -45,8 +49,14 @@ pub struct Evaluation {
     pub held_out: usize,
     /// Figures by question.
     pub questions: BTreeMap<Question, QuestionResult>,
-    /// Share of right sentiments, emotions aside.
-    pub sentiment_accuracy: f64,
+    /// Sentiments, emotions aside.
+    pub sentiment: Confusion,
+    /// Tickets whose form names another category than the right one, and how many of them were answered right.
+    pub form_wrong: (usize, usize),
+    /// Entities by label as patterns alone find them.
+    pub patterns: BTreeMap<String, SpanScore>,
+    /// How well cross-validation over the training part answered.
+    pub cross_validation: BTreeMap<String, f64>,
     /// The keyword rule's priorities, and the form's categories.
     pub baseline: BTreeMap<Question, Confusion>,
     /// Mean distance of the urgency, in steps.
@@ -116,9 +126,12 @@ impl Evaluation {
             trained_on: analyst.heads().manifest().trained_on,
             held_out: held_out.len(),
             questions: questions(&pairs)?,
-            sentiment_accuracy: share(&pairs, |(example, answer)| {
-                example.sentiment == answer.sentiment.label
-            }),
+            sentiment: Confusion::new(Sentiment::ALL.len(), pairs.iter().filter_map(sentiments)),
+            form_wrong: form_wrong(&pairs),
+            patterns: span_scores(
+                &held_out.iter().map(|e| (e.entities.as_slice(), patterns(e))).collect::<Vec<_>>(),
+            ),
+            cross_validation: analyst.heads().manifest().cross_validation.clone(),
             baseline: baseline(held_out)?,
             urgency_error: mean(pairs.iter().map(|(e, a)| f64::from(e.urgency.abs_diff(a.urgency)))),
             entities: span_scores(
@@ -209,6 +222,22 @@ fn question_result(question: Question, pairs: &[Pair<'_>]) -> anyhow::Result<Que
         confusion: Confusion::new(question.labels().len(), counted),
         calibration_error: calibration_error(&outcomes),
     })
+}
+
+fn sentiments((example, answer): &Pair<'_>) -> Option<(usize, usize)> {
+    let place = |sentiment: Sentiment| Sentiment::ALL.iter().position(|&s| s == sentiment);
+    Some((place(example.sentiment)?, place(answer.sentiment.label)?))
+}
+
+fn form_wrong(pairs: &[Pair<'_>]) -> (usize, usize) {
+    let wrong = pairs.iter().filter(|(e, _)| rules::form_category(&e.request_type) != e.category);
+    let right = wrong.clone().filter(|(example, answer)| example.category == answer.category.label);
+    (wrong.count(), right.count())
+}
+
+fn patterns(example: &Example) -> Vec<LabelledSpan> {
+    let found = entities(&example.description).into_iter();
+    found.map(|entity| LabelledSpan { text: entity.text, label: entity.label }).collect()
 }
 
 fn baseline(examples: &[Example]) -> anyhow::Result<BTreeMap<Question, Confusion>> {

@@ -3,11 +3,13 @@
 //! Reading order:
 //! - [`dataset`]: the labelled tickets
 //! - [`split`]: which of them are never learned from
-//! - [`diet`]: how much of each group of features a head is fed
-//! - [`classifier`]: fitting one head
+//! - [`lesson`]: labelled tickets in the form the model learns from
+//! - [`tuning`]: fine-tuning the encoder and all heads together
 //! - [`calibration`]: making confidences come true
-//! - [`cross_validation`]: choosing a head's settings without the hold-out
+//! - [`cross_validation`]: temperatures, thresholds and figures without the hold-out
 //! - [`train`]: `analyzer-worker train`
+//! - [`classifier`]: fitting one linear layer to embeddings
+//! - [`own`]: a team's own label sets
 //! - [`progress`]: bars for whoever waits
 //! - [`metrics`]: how good answers are counted
 //! - [`evaluate`]: `analyzer-worker evaluate`
@@ -17,10 +19,12 @@ pub mod calibration;
 pub mod classifier;
 pub mod cross_validation;
 pub mod dataset;
-pub mod diet;
 pub mod evaluate;
+pub mod lesson;
 pub mod metrics;
+pub mod own;
 pub mod progress;
 pub mod report;
 pub mod split;
 pub mod train;
+pub mod tuning;

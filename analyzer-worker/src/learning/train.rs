@@ -1,4 +1,4 @@
-//! `analyzer-worker train`: labelled tickets to heads.
+//! `analyzer-worker train`: labelled tickets to heads and the encoder's updates.
 
 use std::{
     collections::BTreeMap,
@@ -12,20 +12,24 @@ use sha2::{Digest as _, Sha256};
 use tch::{Kind, Tensor};
 
 use super::{
-    classifier::{fit_labels, fit_number},
-    cross_validation::Folded,
-    dataset::{self, Example},
+    cross_validation::{FOLDS, Figures, Unseen, Verdict},
+    dataset,
+    lesson::{FIXED_LAYERS, Item, prepare},
     progress::progress,
     split,
+    tuning::{Plan, Tuned, tune},
 };
 use crate::{
     labels::Question,
     model::{
-        Embedder, Reading, anchors,
-        features::{Features, features},
-        heads::{ANCHORS, KNOWN, MANIFEST_FILE, Manifest, QuestionManifest, URGENCY, WEIGHTS_FILE},
+        adapters::Adapters,
+        encoder::Weights,
+        heads::{KNOWN, MANIFEST_FILE, Manifest, WEIGHTS_FILE},
+        precision::has_bf16_instructions,
+        reading::embeddings,
+        tokenizer::Tokenizer,
     },
-    settings::{ModelSettings, PrecisionChoice},
+    settings::ModelSettings,
 };
 
 /// Name of the encoder in every answer.
@@ -34,133 +38,148 @@ const ENCODER: &str = "minilm-l6";
 /// What to learn from and where to put the heads.
 #[derive(Clone, Debug, Args)]
 pub struct TrainSettings {
-    /// Folder of the labelled tickets (*.jsonl)
+    /// Folder of the labelled tickets (*.jsonl); with --labels, a CSV file
     #[arg(long, default_value = "analyzer-worker/training")]
     pub data: PathBuf,
+    /// Columns of a team's own label sets: learns one head each, beside the ones there are
+    #[arg(long, value_delimiter = ',', value_name = "COLUMNS")]
+    pub labels: Vec<String>,
+    /// With --labels, the column of the texts
+    #[arg(long, default_value = "text", value_name = "COLUMN")]
+    pub text: String,
     /// Folder to write heads.safetensors and heads.json to
     #[arg(long, default_value = "analyzer-worker/model")]
     pub out: PathBuf,
+    /// Times every ticket is seen
+    #[arg(long, default_value_t = 6)]
+    pub rounds: usize,
+    /// Thickness of the encoder's updates
+    #[arg(long, default_value_t = 16)]
+    pub rank: i64,
+    /// Highest learning rate of the encoder's updates
+    #[arg(long, default_value_t = 5e-4)]
+    pub update_rate: f64,
+    /// Highest learning rate of the heads
+    #[arg(long, default_value_t = 2e-3)]
+    pub layer_rate: f64,
+    /// What everything random follows from
+    #[arg(long, default_value_t = 1)]
+    pub seed: i64,
+    /// Fifths of the tickets that are left out and answered, one after the other, before everything is learned
+    #[arg(long, default_value_t = FOLDS, value_parser = clap::value_parser!(u64).range(1..=FOLDS))]
+    pub folds: u64,
+    /// Only try: learn without the fifths and say how they are answered
+    #[arg(long)]
+    pub trial: bool,
+    /// Where a trial puts its verdict, and where the training proper finds it instead of trying again
+    #[arg(long, value_name = "FILE")]
+    pub verdict: Option<PathBuf>,
     /// The encoder
     #[command(flatten)]
     pub model: ModelSettings,
 }
 
-/// The tickets to learn from, in numbers.
-struct Lesson {
-    examples: Vec<Example>,
-    anchors: Tensor,
-    embeddings: Tensor,
-    folded: Folded,
+impl TrainSettings {
+    fn plan(&self) -> Plan {
+        Plan {
+            rounds: self.rounds,
+            rank: self.rank,
+            update_rate: self.update_rate,
+            layer_rate: self.layer_rate,
+            // The passes are twice as fast in bf16 where the processor has it, and the weights are kept in f32.
+            kind: if has_bf16_instructions() { Kind::BFloat16 } else { Kind::Float },
+            seed: self.seed,
+        }
+    }
+
+    fn verdict(&self, weights: &Weights, items: &[Item<'_>]) -> anyhow::Result<Verdict> {
+        let Some(path) = &self.verdict else {
+            return Ok(Unseen::new(weights, items, self.plan(), self.folds)?.verdict());
+        };
+        let text = fs::read_to_string(path).with_context(|| format!("reading {}", path.display()))?;
+        serde_json::from_str(&text).with_context(|| format!("{} is no verdict", path.display()))
+    }
 }
 
-/// What was learned, before it is written.
-struct Learned {
-    tensors: Vec<(String, Tensor)>,
-    questions: BTreeMap<String, QuestionManifest>,
-    known: BTreeMap<String, Vec<usize>>,
-    urgency_error: f64,
-}
-
-/// Learns from everything that is not held out and writes the heads; `today` is part of their revision.
-pub fn train(settings: &TrainSettings, today: chrono::NaiveDate) -> anyhow::Result<Manifest> {
-    // One thread: sums in another order would be other weights.
-    tch::set_num_threads(1);
+/// Learns from everything that is not held out and writes the heads; `today` is part of their revision. A trial
+/// writes nothing. Returns how tickets that were not learned from are answered, too.
+pub fn train(
+    settings: &TrainSettings,
+    today: chrono::NaiveDate,
+) -> anyhow::Result<(Figures, Option<Manifest>)> {
+    tch::set_num_threads(i32::from(settings.model.threads));
     let (examples, held_out) = split::split(dataset::load(&settings.data)?);
     tracing::info!(learn_from = examples.len(), held_out = held_out.len(), "training");
-    let embedder = Embedder::load(&settings.model.model_dir, PrecisionChoice::F32)?;
-    let lesson = tch::no_grad(|| Lesson::new(examples, &embedder));
-    let learned = lesson.learn()?;
-    write(&settings.out, lesson.examples.len(), learned, today)
+    let (tokenizer, weights) =
+        (Tokenizer::load(&settings.model.model_dir)?, Weights::load(&settings.model.model_dir)?);
+    let items = tch::no_grad(|| prepare(&examples, &tokenizer, &weights.encoder(settings.plan().kind)))?;
+    if settings.trial {
+        let verdict = Unseen::new(&weights, &items, settings.plan(), settings.folds)?.verdict();
+        if let Some(path) = &settings.verdict {
+            let text = serde_json::to_string_pretty(&verdict)?;
+            fs::write(path, text).with_context(|| format!("writing {}", path.display()))?;
+        }
+        return Ok((verdict.figures, None));
+    }
+    let tuned = learn(&weights, &items, settings.plan())?;
+    let tensors = tensors(&weights, tuned, &items, settings.plan().kind);
+    let verdict = settings.verdict(&weights, &items)?;
+    let manifest = write(&settings.out, manifest(&items, verdict.clone()), tensors, today)?;
+    Ok((verdict.figures, Some(manifest)))
 }
 
-impl Lesson {
-    fn new(examples: Vec<Example>, embedder: &Embedder) -> Self {
-        let anchors = embedder.embed(&anchors::statements().collect::<Vec<_>>());
-        // Rounded before anything is learned from them, because rounded they are stored.
-        let anchors = anchors.to_kind(Kind::Half).to_kind(Kind::Float);
-        let bar = progress("embedding", examples.len());
-        let (mut embeddings, mut groups) = (Vec::new(), Vec::new());
-        for chunk in examples.chunks(16) {
-            let tickets: Vec<_> =
-                chunk.iter().map(|e| (e.description.as_str(), e.request_type.as_str())).collect();
-            let reading = Reading::new(embedder, &tickets.iter().map(|(text, _)| *text).collect::<Vec<_>>());
-            groups.push(features(&reading, &anchors, &tickets));
-            embeddings.push(reading.tickets);
-            bar.inc(chunk.len() as u64);
-        }
-        bar.finish_and_clear();
-        let ids: Vec<_> = examples.iter().map(|example| example.id.as_str()).collect();
-        let folded = Folded::new(Features::stack(&groups), &ids);
-        let embeddings = Tensor::cat(&embeddings, 0);
-        Self { examples, anchors, embeddings, folded }
-    }
-
-    fn learn(&self) -> anyhow::Result<Learned> {
-        let mut learned = self.learn_urgency()?;
-        let bar = progress("fitting", Question::ALL.len());
-        for question in Question::ALL {
-            bar.set_message(question.name());
-            self.learn_question(question, &mut learned)?;
-            bar.inc(1);
-        }
-        bar.finish_and_clear();
-        // Half precision: neighbours do not change, the file is half the size.
-        for (name, tensor) in [(KNOWN, &self.embeddings), (ANCHORS, &self.anchors)] {
-            learned.tensors.push((name.to_owned(), tensor.to_kind(Kind::Half)));
-        }
-        Ok(learned)
-    }
-
-    fn learn_urgency(&self) -> anyhow::Result<Learned> {
-        let values: Vec<_> = self.examples.iter().map(|example| f32::from(example.urgency)).collect();
-        let values = Tensor::from_slice(&values);
-        let (recipe, urgency_error) = self.folded.tune_number(&values)?;
-        let fitted = fit_number(self.folded.features(), &values, &recipe)?;
-        Ok(Learned {
-            tensors: named(URGENCY, fitted.weight, fitted.bias).into(),
-            questions: BTreeMap::new(),
-            known: BTreeMap::new(),
-            urgency_error,
-        })
-    }
-
-    fn learn_question(&self, question: Question, learned: &mut Learned) -> anyhow::Result<()> {
-        let answers: Vec<_> = self.examples.iter().map(|e| e.answer(question)).collect::<Result<_, _>>()?;
-        let tensor = Tensor::from_slice(&answers.iter().map(|&a| a as i64).collect::<Vec<_>>());
-        let (recipe, entry) = self.folded.tune(question, &tensor)?;
-        let classes = question.labels().len() as i64;
-        let fitted = fit_labels(self.folded.features(), &tensor, classes, &recipe)?;
-        learned.tensors.extend(named(question.name(), fitted.weight, fitted.bias));
-        learned.questions.insert(question.name().to_owned(), entry);
-        learned.known.insert(question.name().to_owned(), answers);
-        Ok(())
-    }
+fn learn(weights: &Weights, items: &[Item<'_>], plan: Plan) -> anyhow::Result<Tuned> {
+    let bar = progress("learning", plan.steps(items.len()));
+    let tuned = tune(weights, &items.iter().collect::<Vec<_>>(), plan, |loss| {
+        bar.set_message(format!("loss {loss:.2}"));
+        bar.inc(1);
+    });
+    bar.finish_and_clear();
+    tuned
 }
 
-fn named(name: &str, weight: Tensor, bias: Tensor) -> [(String, Tensor); 2] {
-    [(format!("{name}.weight"), weight), (format!("{name}.bias"), bias)]
+/// What is stored, in half precision: no answer changes, and the file is half the size.
+fn tensors(weights: &Weights, tuned: Tuned, items: &[Item<'_>], kind: Kind) -> Vec<(String, Tensor)> {
+    let mut tensors: Vec<_> =
+        tuned.0.into_iter().map(|(name, tensor)| (name, tensor.to_kind(Kind::Half))).collect();
+    let (adapters, named) = (Adapters::new(tensors.iter().map(|(name, tensor)| (name, tensor))), weights.named());
+    let encoder = weights.assemble(kind, &|name| adapters.applied(name, &named[name]).to_kind(kind));
+    let embed = |item: &Item<'_>| {
+        let states = Tensor::cat(&encoder.upper(&item.lower, FIXED_LAYERS), 0);
+        embeddings(std::slice::from_ref(&item.pieces), &[states])
+    };
+    let known: Vec<_> = tch::no_grad(|| items.iter().map(embed).collect());
+    tensors.push((KNOWN.to_owned(), Tensor::cat(&known, 0).to_kind(Kind::Half)));
+    tensors
+}
+
+/// Everything but what follows from the weights' file.
+fn manifest(items: &[Item<'_>], verdict: Verdict) -> Manifest {
+    let labels = |index: usize| items.iter().map(|item| item.answers[index] as usize).collect();
+    let each = Question::ALL.into_iter().enumerate();
+    Manifest {
+        revision: String::new(),
+        encoder: ENCODER.to_owned(),
+        sha256: String::new(),
+        trained_on: items.len(),
+        questions: verdict.questions,
+        urgency_error: verdict.urgency_error,
+        cross_validation: verdict.figures,
+        known: each.map(|(index, question)| (question.name().to_owned(), labels(index))).collect::<BTreeMap<_, _>>(),
+    }
 }
 
 fn write(
     out: &Path,
-    trained_on: usize,
-    learned: Learned,
+    manifest: Manifest,
+    tensors: Vec<(String, Tensor)>,
     today: chrono::NaiveDate,
 ) -> anyhow::Result<Manifest> {
     fs::create_dir_all(out).with_context(|| format!("creating {}", out.display()))?;
     let path = out.join(WEIGHTS_FILE);
-    Tensor::write_safetensors(&learned.tensors, &path)
-        .with_context(|| format!("writing {}", path.display()))?;
+    Tensor::write_safetensors(&tensors, &path).with_context(|| format!("writing {}", path.display()))?;
     let sha256 = hex::encode(Sha256::digest(fs::read(&path)?));
-    let manifest = Manifest {
-        revision: format!("{today}-{}", &sha256[..8]),
-        encoder: ENCODER.to_owned(),
-        sha256,
-        trained_on,
-        questions: learned.questions,
-        urgency_error: learned.urgency_error,
-        known: learned.known,
-    };
+    let manifest = Manifest { revision: format!("{today}-{}", &sha256[..8]), sha256, ..manifest };
     let path = out.join(MANIFEST_FILE);
     fs::write(&path, to_json(&manifest)?).with_context(|| format!("writing {}", path.display()))?;
     Ok(manifest)

@@ -115,6 +115,12 @@ pub fn cues(text: &str) -> Vec<bool> {
     PATTERNS.iter().map(|pattern| pattern.is_match(&lower)).collect()
 }
 
+/// How many there are.
+#[must_use]
+pub const fn number_of_cues() -> usize {
+    CUES.len()
+}
+
 /// What the present cues speak about.
 pub fn names(text: &str) -> impl Iterator<Item = &'static str> {
     let present = cues(text);

@@ -6,9 +6,10 @@ use tch::{Kind, Tensor};
 
 use super::{
     LoadError,
+    adapters::Adapters,
     encoder::{Encoder, Weights},
     precision,
-    tokenizer::{Tokenizer, Tokens},
+    tokenizer::{Pieces, Tokenizer, Tokens},
 };
 use crate::settings::PrecisionChoice;
 
@@ -22,10 +23,11 @@ pub struct Embedder {
 }
 
 impl Embedder {
-    /// Loads both from the model's folder and settles on a number format.
-    pub fn load(model_dir: &Path, choice: PrecisionChoice) -> Result<Self, LoadError> {
+    /// Loads both from the model's folder, puts what was learned on top of the encoder, and settles on a number
+    /// format.
+    pub fn load(model_dir: &Path, adapters: Adapters, choice: PrecisionChoice) -> Result<Self, LoadError> {
         let tokenizer = Tokenizer::load(model_dir)?;
-        let encoder = precision::choose(&Weights::load(model_dir)?, &tokenizer, choice);
+        let encoder = precision::choose(&Weights::load(model_dir)?.adapted(adapters), &tokenizer, choice);
         Ok(Self { tokenizer, encoder })
     }
 
@@ -49,37 +51,19 @@ impl Embedder {
         if parts.is_empty() { self.encoder.embed(&[]) } else { Tensor::cat(&parts, 0) }
     }
 
-    /// Reads texts whole, each piece in the context of its window.
+    /// Reads texts whole, each piece in the context of its window: the pieces of each text and their last hidden
+    /// states, `[pieces, dimension]` in f32.
     #[must_use]
-    pub fn read(&self, texts: &[&str]) -> Pieces {
+    pub fn read(&self, texts: &[&str]) -> Vec<(Pieces, Tensor)> {
         let windows: Vec<_> = texts.iter().map(|text| self.tokenizer.windows(text)).collect();
         let slices: Vec<_> = windows.iter().flatten().map(|window| window.ids.as_slice()).collect();
         let states: Vec<_> = runs(&slices).map(|run| self.encoder.states(run)).collect();
-        let states = if states.is_empty() { self.encoder.states(&[]) } else { Tensor::cat(&states, 0) };
-        Pieces { states, texts: windows.into_iter().map(TextPieces::new).collect() }
-    }
-}
-
-/// Texts, read piece by piece.
-pub struct Pieces {
-    /// The last hidden state of every piece, one text below the other, `[pieces of all texts, dimension]`, f32.
-    pub states: Tensor,
-    /// Each text.
-    pub texts: Vec<TextPieces>,
-}
-
-/// Where the pieces of a text stand.
-pub struct TextPieces {
-    /// In characters of the text, a row of the states each; none for the markers around each window.
-    pub offsets: Vec<Option<Range<usize>>>,
-    /// Pieces of the first window, which stands for the text as a whole.
-    pub first_window: usize,
-}
-
-impl TextPieces {
-    fn new(windows: Vec<Tokens>) -> Self {
-        let first_window = windows.first().map_or(0, |window| window.ids.len());
-        Self { offsets: windows.into_iter().flat_map(|window| window.offsets).collect(), first_window }
+        if states.is_empty() {
+            return Vec::new();
+        }
+        let pieces: Vec<_> = windows.into_iter().map(Pieces::joined).collect();
+        let lengths: Vec<_> = pieces.iter().map(|pieces| pieces.offsets.len() as i64).collect();
+        pieces.into_iter().zip(Tensor::cat(&states, 0).split_with_sizes(&lengths, 0)).collect()
     }
 }
 

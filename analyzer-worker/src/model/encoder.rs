@@ -3,7 +3,7 @@
 //!
 //! The weights come from rust-bert's own model, and a test holds this pass against rust-bert's.
 
-use std::path::Path;
+use std::{collections::HashMap, ops::Range, path::Path};
 
 use rust_bert::{
     Config as _,
@@ -11,7 +11,7 @@ use rust_bert::{
 };
 use tch::{Device, Kind, Tensor, nn};
 
-use super::LoadError;
+use super::{LoadError, adapters::Adapters};
 
 /// BERT's epsilon in every layer norm.
 const EPSILON: f64 = 1e-12;
@@ -65,6 +65,7 @@ pub struct Encoder {
 pub struct Weights {
     variables: nn::VarStore,
     config: BertConfig,
+    adapters: Adapters,
     /// The model as rust-bert computes it: the reference of the tests.
     pub reference: BertModel<BertEmbeddings>,
 }
@@ -80,21 +81,40 @@ impl Weights {
         let reference = BertModel::new_with_optional_pooler(variables.root(), &config, false);
         variables.load(&path).map_err(|error| LoadError::unusable(&path, error))?;
         variables.freeze();
-        Ok(Self { variables, config, reference })
+        Ok(Self { variables, config, adapters: Adapters::default(), reference })
+    }
+
+    /// The weights with what was learned on top of them; the reference stays as it is.
+    #[must_use]
+    pub fn adapted(self, adapters: Adapters) -> Self {
+        Self { adapters, ..self }
+    }
+
+    /// All weights by name, as they were before anything was learned on top of them.
+    #[must_use]
+    pub fn named(&self) -> HashMap<String, Tensor> {
+        self.variables.variables()
     }
 
     /// An encoder of these weights that computes in `kind`.
     #[must_use]
     pub fn encoder(&self, kind: Kind) -> Encoder {
-        let named = self.variables.variables();
-        let get = |name: &str| tch::no_grad(|| named[name].detach().to_kind(kind).contiguous());
+        let named = self.named();
+        let get = |name: &str| {
+            tch::no_grad(|| self.adapters.applied(name, &named[name]).detach().to_kind(kind).contiguous())
+        };
+        self.assemble(kind, &get)
+    }
+
+    /// An encoder of weights that `get` finds by their names: training makes them anew for each step.
+    pub fn assemble(&self, kind: Kind, get: &impl Fn(&str) -> Tensor) -> Encoder {
         let places = get("embeddings.position_embeddings.weight")
             + get("embeddings.token_type_embeddings.weight").select(0, 0);
         Encoder {
             words: get("embeddings.word_embeddings.weight"),
             places,
-            embedding_norm: norm(&get, "embeddings.LayerNorm"),
-            layers: (0..self.config.num_hidden_layers).map(|index| layer(&get, index)).collect(),
+            embedding_norm: norm(get, "embeddings.LayerNorm"),
+            layers: (0..self.config.num_hidden_layers).map(|index| layer(get, index)).collect(),
             heads: self.config.num_attention_heads,
             kind,
         }
@@ -186,12 +206,27 @@ impl Encoder {
         if texts.is_empty() {
             return Tensor::zeros([0, self.dimension()], (Kind::Float, Device::Cpu));
         }
-        let packing = Packing::new(texts.iter().map(|t| t.len() as i64), self.heads, self.kind);
-        let mut state = self.embeddings(texts);
-        for layer in &self.layers {
-            state = self.layer(layer, &state, &packing);
-        }
-        state.to_kind(Kind::Float)
+        let lengths: Vec<_> = texts.iter().map(|text| text.len() as i64).collect();
+        self.through(0..self.layers.len(), self.embeddings(texts), &lengths).to_kind(Kind::Float)
+    }
+
+    /// The states of one text after the first `layers` layers, `[pieces, dimension]`.
+    #[must_use]
+    pub fn lower(&self, text: &[i64], layers: usize) -> Tensor {
+        self.through(0..layers, self.embeddings(&[text]), &[text.len() as i64])
+    }
+
+    /// Goes on where [`Self::lower`] stopped, for several texts: the last hidden states of each, in f32.
+    #[must_use]
+    pub fn upper(&self, lower: &[Tensor], layers: usize) -> Vec<Tensor> {
+        let lengths: Vec<_> = lower.iter().map(|states| states.size()[0]).collect();
+        let states = self.through(layers..self.layers.len(), Tensor::cat(lower, 0), &lengths);
+        states.to_kind(Kind::Float).split_with_sizes(&lengths, 0)
+    }
+
+    fn through(&self, layers: Range<usize>, state: Tensor, lengths: &[i64]) -> Tensor {
+        let packing = Packing::new(lengths.iter().copied(), self.heads, self.kind);
+        self.layers[layers].iter().fold(state, |state, layer| self.layer(layer, &state, &packing))
     }
 
     fn embeddings(&self, texts: &[&[i64]]) -> Tensor {

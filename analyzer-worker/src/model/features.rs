@@ -1,48 +1,30 @@
-//! What the heads see of a ticket, in five groups: its embedding, how close it comes to telling statements, what
-//! the form says, how it is typed, and which cues it gives.
+//! What the questions' layers see of a ticket beside its text's states: what the form says, how the text is
+//! typed, and which cues it gives.
 
-use tch::{Kind, Tensor};
+use tch::Tensor;
 
-use super::{anchors::closeness, cues::cues, reading::Reading};
+use super::cues::{cues, number_of_cues};
 use crate::labels::CATEGORIES;
 
-/// Number of groups.
-pub const GROUPS: usize = 5;
+/// Columns of the form's features, the first ones. Training hides them at times, since the form may be wrong.
+pub const FORM: i64 = CATEGORIES.len() as i64;
 
-/// The features of tickets, group after group.
-pub struct Features {
-    /// `[tickets, features]`
-    pub all: Tensor,
-    /// Width of each group.
-    pub widths: [i64; GROUPS],
-}
-
-impl Features {
-    /// The tickets of several readings, one below the other.
-    #[must_use]
-    pub fn stack(parts: &[Self]) -> Self {
-        let all: Vec<_> = parts.iter().map(|part| &part.all).collect();
-        Self { all: Tensor::cat(&all, 0), widths: parts.first().map_or([0; GROUPS], |part| part.widths) }
-    }
-}
-
-/// The features of each ticket of a reading; `tickets` holds the description and the request type of each.
+/// Number of features.
 #[must_use]
-pub fn features(reading: &Reading<'_>, anchors: &Tensor, tickets: &[(&str, &str)]) -> Features {
-    let groups = [
-        reading.tickets.shallow_clone(),
-        closeness(anchors, &reading.sentence_embeddings, &reading.counts()),
-        matrix(tickets, |_, request_type| form(request_type)),
-        matrix(tickets, |text, _| style(text).to_vec()),
-        matrix(tickets, |text, _| cues(text).into_iter().map(f32::from).collect()),
-    ];
-    let widths = groups.each_ref().map(|group| group.size()[1]);
-    Features { all: Tensor::cat(&groups, 1).to_kind(Kind::Float), widths }
+pub fn width() -> i64 {
+    FORM + 5 + number_of_cues() as i64
 }
 
-fn matrix(tickets: &[(&str, &str)], row: impl Fn(&str, &str) -> Vec<f32>) -> Tensor {
-    let values: Vec<f32> = tickets.iter().flat_map(|(text, request_type)| row(text, request_type)).collect();
-    Tensor::from_slice(&values).view([tickets.len() as i64, -1])
+/// The features of each ticket, `[tickets, features]`; `tickets` holds the description and the request type of
+/// each.
+#[must_use]
+pub fn features(tickets: &[(&str, &str)]) -> Tensor {
+    let row = |&(text, request_type): &(&str, &str)| {
+        let cues = cues(text).into_iter().map(f32::from);
+        form(request_type).into_iter().chain(style(text)).chain(cues).collect::<Vec<_>>()
+    };
+    let values: Vec<f32> = tickets.iter().flat_map(row).collect();
+    Tensor::from_slice(&values).view([tickets.len() as i64, width()])
 }
 
 fn form(request_type: &str) -> Vec<f32> {
@@ -65,7 +47,7 @@ fn style(text: &str) -> [f32; 5] {
 
 #[cfg(test)]
 mod tests {
-    use super::{form, style};
+    use super::*;
 
     #[test]
     fn an_unknown_request_type_says_nothing() {
@@ -77,5 +59,10 @@ mod tests {
         for text in ["", "WHY??? NOTHING WORKS!!!!!!", "fine", &"long ".repeat(900)] {
             assert!(style(text).iter().all(|cue| (0.0..=1.0).contains(cue)), "{text:.20}");
         }
+    }
+
+    #[test]
+    fn the_features_of_a_ticket_are_as_wide_as_said() {
+        assert_eq!(features(&[("a", "Network"), ("b", "")]).size(), [2, width()]);
     }
 }

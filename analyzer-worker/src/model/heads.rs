@@ -1,28 +1,35 @@
-//! The trained heads: one linear classifier per question on the frozen embedding, and one number for urgency.
+//! The trained layers with their meaning: labels, temperatures, thresholds, and the tickets they learned from.
 //!
-//! Two files hold them: `heads.safetensors` the weights, `heads.json` what they mean. The manifest names the
-//! weights' SHA-256, so that a mixed-up pair does not load.
+//! Two files hold them: `heads.safetensors` the weights, with the encoder's updates, `heads.json` what they mean.
+//! The manifest names the weights' SHA-256, so that a mixed-up pair does not load.
 
 use std::{collections::BTreeMap, fs, path::Path};
 
-use schemas::analysis::ModelRef;
+use schemas::analysis::{Entity, ModelRef};
 use serde::{Deserialize, Serialize};
 use sha2::{Digest as _, Sha256};
 use tch::{Kind, Tensor};
 
-use super::{LoadError, Reading, features::features, known::Known};
-use crate::labels::Question;
+use super::{
+    LoadError, Reading,
+    adapters::Adapters,
+    features::{self, features},
+    known::Known,
+    net::{Net, Shape},
+    passages::{PLACES, Passages},
+    tags::{self, MARKS, TAGS},
+};
+use crate::{
+    entities::{candidates, combined},
+    labels::Question,
+};
 
 /// File name of the weights.
 pub const WEIGHTS_FILE: &str = "heads.safetensors";
 /// File name of the manifest.
 pub const MANIFEST_FILE: &str = "heads.json";
-/// Name of the tensor that reads the urgency.
-pub const URGENCY: &str = "urgency";
 /// Name of the tensor of the known tickets' embeddings.
 pub const KNOWN: &str = "known.embeddings";
-/// Name of the tensor of the anchors' embeddings.
-pub const ANCHORS: &str = "anchors.embeddings";
 
 /// What the weights mean.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -40,6 +47,8 @@ pub struct Manifest {
     pub questions: BTreeMap<String, QuestionManifest>,
     /// Mean absolute error of the urgency in cross-validation, in steps of the scale 1 to 10.
     pub urgency_error: f64,
+    /// How well cross-validation over the training part answered.
+    pub cross_validation: BTreeMap<String, f64>,
     /// Labels of the known tickets as indices, by question.
     pub known: BTreeMap<String, Vec<usize>>,
 }
@@ -52,10 +61,6 @@ pub struct QuestionManifest {
     pub labels: Vec<String>,
     /// What the outputs are divided by so that confidences come true.
     pub temperature: f64,
-    /// Groups of features that cross-validation chose.
-    pub diet: String,
-    /// Weight decay that cross-validation chose.
-    pub decay: f64,
     /// A confidence below it is worth a person's look.
     pub review_below: f32,
     /// Share of right answers in cross-validation over the training part.
@@ -66,13 +71,17 @@ pub struct QuestionManifest {
 
 /// What the heads say about one ticket.
 #[derive(Clone, Debug, PartialEq)]
-pub struct Decisions {
+pub struct Decisions<'t> {
     /// Probability of each label, by question, in the order of the labels.
     pub probabilities: BTreeMap<Question, Vec<f32>>,
     /// Urgency on the scale 1 to 10, not yet rounded.
     pub urgency: f32,
     /// The known tickets nearest to this one, nearest first.
     pub neighbours: Vec<usize>,
+    /// What the text names.
+    pub entities: Vec<Entity>,
+    /// The sentence that stands best for the text.
+    pub central: Option<&'t str>,
 }
 
 /// The heads' answer is not a set of probabilities.
@@ -82,20 +91,12 @@ pub struct NotAProbability {
     question: &'static str,
 }
 
-/// A head's weights.
-struct Head {
-    weight: Tensor,
-    bias: Tensor,
-    temperature: f64,
-}
-
-/// All heads and the tickets they learned from.
+/// All layers and the tickets they learned from.
 pub struct Heads {
     manifest: Manifest,
-    questions: BTreeMap<Question, Head>,
-    urgency: Head,
+    net: Net,
+    adapters: Adapters,
     known: Known,
-    anchors: Tensor,
 }
 
 impl Heads {
@@ -105,17 +106,26 @@ impl Heads {
         let manifest = read_manifest(&manifest_path)?;
         check_hash(&path, &manifest.sha256)?;
         let tensors = Tensor::read_safetensors(&path).map_err(|error| LoadError::unusable(&path, error))?;
-        let tensors: BTreeMap<_, _> = tensors.into_iter().collect();
-        Self::assemble(manifest, &tensors).map_err(|reason| LoadError::unusable(&manifest_path, reason))
+        let tensors = tensors.into_iter().map(|(name, tensor)| (name, tensor.to_kind(Kind::Float))).collect();
+        Self::assemble(manifest, tensors).map_err(|reason| LoadError::unusable(&manifest_path, reason))
     }
 
-    fn assemble(manifest: Manifest, tensors: &BTreeMap<String, Tensor>) -> Result<Self, String> {
-        let questions = Question::ALL.map(|question| Ok((question, head(question, &manifest, tensors)?)));
-        let questions = questions.into_iter().collect::<Result<_, String>>()?;
-        let urgency = read_head(URGENCY, 1.0, tensors)?;
-        let known = Known::new(tensor(KNOWN, tensors)?, &manifest.known)?;
-        let anchors = tensor(ANCHORS, tensors)?;
-        Ok(Self { manifest, questions, urgency, known, anchors })
+    fn assemble(manifest: Manifest, mut tensors: BTreeMap<String, Tensor>) -> Result<Self, String> {
+        for question in Question::ALL {
+            check_labels(question, &manifest)?;
+        }
+        let known = tensors.remove(KNOWN).ok_or_else(|| format!("no tensor {KNOWN}"))?;
+        let shape = shape(known.size()[1]);
+        let known = Known::new(known, &manifest.known)?;
+        let adapters = Adapters::new(&tensors);
+        let net = Net::new(tensors, &shape).map_err(|error| error.to_string())?;
+        Ok(Self { manifest, net, adapters, known })
+    }
+
+    /// What was learned on top of the encoder; the heads understand no other one's states.
+    #[must_use]
+    pub const fn adapters(&self) -> &Adapters {
+        &self.adapters
     }
 
     /// What answers, precisely enough to repeat it.
@@ -146,23 +156,32 @@ impl Heads {
         self.manifest.questions.get(question.name()).map_or(0.0, |q| q.review_below)
     }
 
-    /// Decides every question for each ticket of a reading; `tickets` holds the description and the request type
-    /// of each.
-    pub fn decide(
+    /// Decides everything about each ticket of a reading; `request_types` holds what the form says of each.
+    pub fn decide<'t>(
         &self,
-        reading: &Reading<'_>,
-        tickets: &[(&str, &str)],
-    ) -> Result<Vec<Decisions>, NotAProbability> {
-        let features = features(reading, &self.anchors, tickets).all;
-        let urgency = rows(&self.urgency.logits(&features));
+        reading: &Reading<'t>,
+        request_types: &[&str],
+    ) -> Result<Vec<Decisions<'t>>, NotAProbability> {
+        let tickets: Vec<_> = reading.texts.iter().copied().zip(request_types.iter().copied()).collect();
+        let outputs = self.net.decide(&reading.states, &features(&tickets));
+        let urgency = Vec::<f32>::try_from(&outputs.urgency).unwrap_or_default();
         let neighbours = self.known.nearest(&reading.tickets);
+        let central = self.central_sentences(reading);
         let mut all: Vec<_> = urgency
             .into_iter()
             .zip(neighbours)
-            .map(|(u, neighbours)| Decisions { probabilities: BTreeMap::new(), urgency: u[0], neighbours })
+            .zip(central)
+            .zip(self.entities(reading))
+            .map(|(((urgency, neighbours), central), entities)| Decisions {
+                probabilities: BTreeMap::new(),
+                urgency,
+                neighbours,
+                entities,
+                central,
+            })
             .collect();
-        for (&question, head) in &self.questions {
-            let probabilities = rows(&head.logits(&features).softmax(-1, Kind::Float));
+        for (&question, logits) in &outputs.questions {
+            let probabilities = rows(&(logits / self.temperature(question)).softmax(-1, Kind::Float));
             for (decisions, probabilities) in all.iter_mut().zip(probabilities) {
                 if !probabilities.iter().all(|p| p.is_finite()) {
                     return Err(NotAProbability { question: question.name() });
@@ -172,12 +191,43 @@ impl Heads {
         }
         Ok(all)
     }
+
+    fn temperature(&self, question: Question) -> f64 {
+        self.manifest.questions.get(question.name()).map_or(1.0, |q| q.temperature)
+    }
+
+    fn central_sentences<'t>(&self, reading: &Reading<'t>) -> Vec<Option<&'t str>> {
+        let each = reading.passages().into_iter().zip(&reading.states);
+        each.map(|(passages, states)| central(&self.net, &passages, states)).collect()
+    }
+
+    fn entities(&self, reading: &Reading<'_>) -> Vec<Vec<Entity>> {
+        let each = reading.texts.iter().zip(&reading.pieces).zip(&reading.states);
+        each.map(|((text, pieces), states)| {
+            let patterns = candidates(text);
+            let words = tags::words(text, pieces);
+            let logits = self.net.tag(states, &tags::marks(text, pieces, &words, &patterns));
+            let read = words.last().map_or(0, |word| word.bytes.end);
+            combined(text, patterns, tags::decode(&words, &logits), read)
+        })
+        .collect()
+    }
 }
 
-impl Head {
-    fn logits(&self, features: &Tensor) -> Tensor {
-        features.linear(&self.weight, Some(&self.bias)) / self.temperature
+/// The sentence that stands best for its text.
+pub fn central<'t>(net: &Net, passages: &Passages<'t>, states: &Tensor) -> Option<&'t str> {
+    if passages.is_empty() {
+        return None;
     }
+    let salience = net.salience(&passages.means(states), &passages.places());
+    let best = salience.argmax(0, false).int64_value(&[]);
+    passages.sentences.get(best as usize).copied()
+}
+
+/// The widths of the layers on an encoder of this dimension.
+#[must_use]
+pub fn shape(dimension: i64) -> Shape {
+    Shape { dimension, features: features::width(), marks: MARKS, tags: TAGS, places: PLACES }
 }
 
 /// A matrix as one vector per row.
@@ -203,24 +253,11 @@ fn check_hash(path: &Path, expected: &str) -> Result<(), LoadError> {
     Err(LoadError::unusable(path, "its SHA-256 is not the one in heads.json"))
 }
 
-fn head(question: Question, manifest: &Manifest, tensors: &BTreeMap<String, Tensor>) -> Result<Head, String> {
+fn check_labels(question: Question, manifest: &Manifest) -> Result<(), String> {
     let name = question.name();
     let entry = manifest.questions.get(name).ok_or_else(|| format!("no entry for {name}"))?;
-    if entry.labels != question.labels() {
-        return Err(format!("the labels of {name} are not the ones this build knows"));
+    if entry.labels == question.labels() {
+        return Ok(());
     }
-    let head = read_head(name, entry.temperature, tensors)?;
-    if head.bias.size() != [entry.labels.len() as i64] {
-        return Err(format!("{name} has another number of outputs than labels"));
-    }
-    Ok(head)
-}
-
-fn read_head(name: &str, temperature: f64, tensors: &BTreeMap<String, Tensor>) -> Result<Head, String> {
-    let weight = tensor(&format!("{name}.weight"), tensors)?;
-    Ok(Head { weight, bias: tensor(&format!("{name}.bias"), tensors)?, temperature })
-}
-
-fn tensor(name: &str, tensors: &BTreeMap<String, Tensor>) -> Result<Tensor, String> {
-    tensors.get(name).map(|t| t.to_kind(Kind::Float)).ok_or_else(|| format!("no tensor {name}"))
+    Err(format!("the labels of {name} are not the ones this build knows"))
 }

@@ -2,25 +2,33 @@
 //!
 //! Reading order:
 //! - [`tokenizer`]: text to word pieces
-//! - [`encoder`]: word pieces to one embedding per text, without padding
+//! - [`adapters`]: what was learned on top of the encoder
+//! - [`encoder`]: word pieces to their states, without padding
 //! - [`precision`]: whether 16 bits are as good and faster on this machine
 //! - [`embedder`]: tokenizer and encoder together, in batches of bounded size
-//! - [`anchors`]: statements that decide about labels
+//! - [`reading`]: a batch of tickets, read once
+//! - [`passages`]: the sentences of a text as runs of its word pieces
 //! - [`cues`]: wordings that the label guide's rules turn on
-//! - [`reading`]: a batch of tickets and their sentences, embedded
-//! - [`features`]: what the heads see of a ticket
-//! - [`heads`]: one small classifier per question
-//! - [`known`]: the tickets the heads learned from, to explain a decision by its neighbours
+//! - [`features`]: what the questions' layers see of a ticket beside its text
+//! - [`tags`]: entities as tags of words
+//! - [`net`]: the layers on the encoder
+//! - [`heads`]: the layers with their meaning: labels, temperatures, thresholds
+//! - [`own`]: a team's own questions
+//! - [`known`]: the tickets the model learned from, to explain a decision by its neighbours
 
-pub mod anchors;
+pub mod adapters;
 pub mod cues;
 pub mod embedder;
 pub mod encoder;
 pub mod features;
 pub mod heads;
 pub mod known;
+pub mod net;
+pub mod own;
+pub mod passages;
 pub mod precision;
 pub mod reading;
+pub mod tags;
 pub mod tokenizer;
 
 pub use embedder::Embedder;

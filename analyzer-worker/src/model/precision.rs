@@ -66,7 +66,8 @@ fn fastest(encoder: &Encoder, samples: &[&[i64]]) -> Duration {
 }
 
 /// Whether Linux lists an instruction set that multiplies bf16 in hardware.
-fn has_bf16_instructions() -> bool {
+#[must_use]
+pub fn has_bf16_instructions() -> bool {
     let info = std::fs::read_to_string("/proc/cpuinfo").unwrap_or_default();
     info.split_ascii_whitespace().any(|flag| matches!(flag, "amx_bf16" | "avx512_bf16"))
 }

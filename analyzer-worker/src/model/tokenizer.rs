@@ -2,7 +2,10 @@
 
 use std::{ops::Range, path::Path};
 
-use rust_tokenizers::tokenizer::{BertTokenizer, Tokenizer as _, TruncationStrategy};
+use rust_tokenizers::{
+    Mask,
+    tokenizer::{BertTokenizer, Tokenizer as _, TruncationStrategy},
+};
 
 use super::LoadError;
 
@@ -21,6 +24,8 @@ pub struct Tokens {
     pub ids: Vec<i64>,
     /// Where each piece stands, in characters of the text; none for the two markers.
     pub offsets: Vec<Option<Range<usize>>>,
+    /// Whether a piece goes on with the word of the piece before it.
+    pub continues: Vec<bool>,
 }
 
 /// The uncased word piece tokenizer of the encoder.
@@ -61,6 +66,7 @@ impl Tokenizer {
         Tokens {
             ids: input.token_ids,
             offsets: offsets.map(|o| o.map(|o| o.begin as usize..o.end as usize)).collect(),
+            continues: input.mask.into_iter().map(|mask| mask == Mask::Continuation).collect(),
         }
     }
 }
@@ -71,7 +77,30 @@ impl Tokens {
         let last = self.ids.len() - 1;
         Self {
             ids: [&self.ids[..1], &self.ids[pieces.clone()], &self.ids[last..]].concat(),
-            offsets: [&self.offsets[..1], &self.offsets[pieces], &self.offsets[last..]].concat(),
+            offsets: [&self.offsets[..1], &self.offsets[pieces.clone()], &self.offsets[last..]].concat(),
+            continues: [&self.continues[..1], &self.continues[pieces], &self.continues[last..]].concat(),
         }
+    }
+}
+
+/// The pieces of a text, window after window, with the markers around each.
+#[derive(Clone, Debug)]
+pub struct Pieces {
+    /// Where each piece stands, in characters of the text; none for the markers.
+    pub offsets: Vec<Option<Range<usize>>>,
+    /// Whether a piece goes on with the word of the piece before it.
+    pub continues: Vec<bool>,
+    /// Pieces of the first window, which stands for the text as a whole.
+    pub first_window: usize,
+}
+
+impl Pieces {
+    /// Puts the windows of a text together.
+    #[must_use]
+    pub fn joined(windows: Vec<Tokens>) -> Self {
+        let first_window = windows.first().map_or(0, |window| window.ids.len());
+        let (offsets, continues): (Vec<_>, Vec<_>) =
+            windows.into_iter().map(|window| (window.offsets, window.continues)).unzip();
+        Self { offsets: offsets.concat(), continues: continues.concat(), first_window }
     }
 }

@@ -1,0 +1,167 @@
+//! `analyzer-worker train --labels`: a team's own label sets from its own tickets, a CSV file with a column of texts
+//! and a column per question. The encoder stays as it is and reads each text once; a linear layer per question
+//! learns until the tickets set aside stop getting better answers.
+
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    fs,
+    path::Path,
+};
+
+use anyhow::{Context as _, ensure};
+use sha2::{Digest as _, Sha256};
+use tch::{Kind, Tensor};
+
+use super::{
+    calibration::{best, calibration_error, lowest_share, temperature},
+    classifier::{Fitted, fit_labels},
+    metrics::Confusion,
+    progress::progress,
+    train::TrainSettings,
+};
+use crate::{
+    model::{
+        Embedder, Heads,
+        own::{MANIFEST_FILE, Manifest, OwnQuestion, WEIGHTS_FILE},
+    },
+    settings::PrecisionChoice,
+};
+
+/// Texts embedded together.
+const CHUNK: usize = 64;
+/// Share of the answers a person looks at.
+const REVIEW_SHARE: f64 = 0.1;
+/// Of ten parts, the ones held out for the figures and the one set aside to stop in time and to calibrate.
+const PARTS: u64 = 10;
+/// Parts below it are held out.
+const HELD_OUT: u64 = 2;
+/// This part is set aside.
+const SET_ASIDE: u64 = 2;
+
+/// The texts of a file and the labels of each question.
+struct Table {
+    texts: Vec<String>,
+    labels: BTreeMap<String, Vec<String>>,
+}
+
+/// Which texts are learned from, set aside, and held out: their rows.
+struct Parts {
+    learned: Tensor,
+    set_aside: Tensor,
+    held_out: Tensor,
+}
+
+/// Learns one layer per column and writes them beside the heads they belong to.
+pub fn train_own(settings: &TrainSettings) -> anyhow::Result<Manifest> {
+    let heads = Heads::load(&settings.model.heads_dir)?;
+    let table = read(&settings.data, &settings.text, &settings.labels)?;
+    let embedder =
+        Embedder::load(&settings.model.model_dir, heads.adapters().shared(), PrecisionChoice::Auto)?;
+    let embeddings = tch::no_grad(|| embed(&embedder, &table.texts));
+    let parts = Parts::new(&table.texts)?;
+    let (mut questions, mut tensors) = (BTreeMap::new(), Vec::new());
+    for (name, labels) in &table.labels {
+        let (question, fitted) = learn(&embeddings, labels, &parts).with_context(|| format!("column {name}"))?;
+        questions.insert(name.clone(), question);
+        tensors.push((format!("{name}.weight"), fitted.weight));
+        tensors.push((format!("{name}.bias"), fitted.bias));
+    }
+    let manifest = Manifest { heads_sha256: heads.model().sha256, questions };
+    write(&settings.out, &manifest, &tensors)?;
+    Ok(manifest)
+}
+
+fn read(path: &Path, text: &str, columns: &[String]) -> anyhow::Result<Table> {
+    let mut reader = csv::Reader::from_path(path).with_context(|| format!("reading {}", path.display()))?;
+    let headers = reader.headers()?.clone();
+    let place = |name: &str| {
+        let found = headers.iter().position(|header| header == name);
+        found.with_context(|| format!("{} has no column {name}", path.display()))
+    };
+    let text = place(text)?;
+    let places: Vec<_> = columns.iter().map(|name| place(name)).collect::<Result<_, _>>()?;
+    let mut table = Table { texts: Vec::new(), labels: BTreeMap::new() };
+    for record in reader.records() {
+        let record = record?;
+        table.texts.push(record[text].to_owned());
+        for (name, &place) in columns.iter().zip(&places) {
+            ensure!(!record[place].is_empty(), "text {} has no {name}", table.texts.len());
+            table.labels.entry(name.clone()).or_default().push(record[place].to_owned());
+        }
+    }
+    Ok(table)
+}
+
+fn embed(embedder: &Embedder, texts: &[String]) -> Tensor {
+    let bar = progress("reading", texts.len());
+    let parts: Vec<_> = texts
+        .chunks(CHUNK)
+        .map(|chunk| {
+            bar.inc(chunk.len() as u64);
+            embedder.embed(&chunk.iter().map(String::as_str).collect::<Vec<_>>())
+        })
+        .collect();
+    bar.finish_and_clear();
+    Tensor::cat(&parts, 0)
+}
+
+impl Parts {
+    /// Divides texts by their own hash, so that the same text is always on the same side.
+    fn new(texts: &[String]) -> anyhow::Result<Self> {
+        let rows = |is_inside: &dyn Fn(u64) -> bool| {
+            let rows = texts.iter().enumerate().filter(|(_, text)| is_inside(part(text)));
+            rows.map(|(row, _)| row as i64).collect::<Vec<_>>()
+        };
+        let (learned, set_aside, held_out) =
+            (rows(&|p| p > SET_ASIDE), rows(&|p| p == SET_ASIDE), rows(&|p| p < HELD_OUT));
+        ensure!(
+            !learned.is_empty() && !set_aside.is_empty() && !held_out.is_empty(),
+            "{} texts are too few to learn from, to stop in time and to count on",
+            texts.len()
+        );
+        let tensor = |rows: Vec<i64>| Tensor::from_slice(&rows);
+        Ok(Self { learned: tensor(learned), set_aside: tensor(set_aside), held_out: tensor(held_out) })
+    }
+}
+
+fn part(text: &str) -> u64 {
+    let digest = Sha256::digest(text.trim().as_bytes());
+    digest.iter().take(8).fold(0, |value, &byte| (value << 8) | u64::from(byte)) % PARTS
+}
+
+fn learn(embeddings: &Tensor, labels: &[String], parts: &Parts) -> anyhow::Result<(OwnQuestion, Fitted)> {
+    let names: Vec<String> = labels.iter().cloned().collect::<BTreeSet<_>>().into_iter().collect();
+    ensure!(names.len() > 1, "one label is nothing to choose from");
+    let index = |label: &String| names.binary_search(label).unwrap_or_default() as i64;
+    let answers = Tensor::from_slice(&labels.iter().map(index).collect::<Vec<_>>());
+    let of = |rows: &Tensor| (embeddings.index_select(0, rows), answers.index_select(0, rows));
+    let (learned, set_aside, held_out) = (of(&parts.learned), of(&parts.set_aside), of(&parts.held_out));
+    let fitted = fit_labels((&learned.0, &learned.1), (&set_aside.0, &set_aside.1), names.len() as i64)?;
+    let temperature = temperature(&fitted.outputs(&set_aside.0), &set_aside.1);
+    let sure = best(&(fitted.outputs(&set_aside.0) / temperature).softmax(-1, Kind::Float));
+    let given = best(&(fitted.outputs(&held_out.0) / temperature).softmax(-1, Kind::Float));
+    let right = Vec::<i64>::try_from(&held_out.1)?;
+    let pairs = right.iter().zip(&given).map(|(&right, &(_, given))| (right as usize, given as usize));
+    let confusion = Confusion::new(names.len(), pairs);
+    let outcomes: Vec<_> = given.iter().zip(&right).map(|((p, given), right)| (*p, given == right)).collect();
+    let question = OwnQuestion {
+        labels: names,
+        temperature,
+        review_below: lowest_share(&sure.iter().map(|(p, _)| *p).collect::<Vec<_>>(), REVIEW_SHARE),
+        trained_on: learned.0.size()[0] as usize,
+        held_out: right.len(),
+        accuracy: confusion.accuracy(),
+        macro_f1: confusion.macro_f1(),
+        calibration_error: calibration_error(&outcomes),
+    };
+    Ok((question, fitted))
+}
+
+fn write(out: &Path, manifest: &Manifest, tensors: &[(String, Tensor)]) -> anyhow::Result<()> {
+    fs::create_dir_all(out).with_context(|| format!("creating {}", out.display()))?;
+    let path = out.join(WEIGHTS_FILE);
+    Tensor::write_safetensors(tensors, &path).with_context(|| format!("writing {}", path.display()))?;
+    let path = out.join(MANIFEST_FILE);
+    let text = serde_json::to_string_pretty(manifest)? + "\n";
+    fs::write(&path, text).with_context(|| format!("writing {}", path.display()))
+}
