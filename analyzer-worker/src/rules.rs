@@ -60,6 +60,7 @@ pub fn degraded(request: &Request) -> Analysis {
         needs_review: true,
         degraded: true,
         model: ModelRef { name: "rules".to_owned(), revision: "1".to_owned(), sha256: String::new() },
+        own: std::collections::BTreeMap::new(),
         duration_ms: 0,
         embedding: None,
     }

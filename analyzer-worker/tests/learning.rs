@@ -36,7 +36,11 @@ fn examples() -> Vec<Example> {
         ("Where do I order a new mouse some day?", "Hardware", "Low"),
         ("All tills are dead, we had to close the shop.", "Hardware", "Critical"),
     ];
-    texts.iter().enumerate().map(|(id, (text, category, priority))| ticket(id, text, category, priority)).collect()
+    texts
+        .iter()
+        .enumerate()
+        .map(|(id, (text, category, priority))| ticket(id, text, category, priority))
+        .collect()
 }
 
 fn plan() -> Plan {
@@ -67,7 +71,8 @@ fn what_is_learned_fits_the_tickets_and_stays_near_what_was_known() {
     let items = tch::no_grad(|| prepare(&examples, &tokenizer, &weights.encoder(Kind::Float))).unwrap();
     let (tuned, losses) = learn(&weights, &items);
     assert!(losses.last().unwrap() < &(losses[0] * 0.7), "{losses:?}");
-    let states = |item: &Item<'_>| Tensor::cat(&encoder(&weights, &tuned).upper(&item.lower, FIXED_LAYERS), 0);
+    let states =
+        |item: &Item<'_>| Tensor::cat(&encoder(&weights, &tuned).upper(&item.lower, FIXED_LAYERS), 0);
     let pieces: Vec<_> = items.iter().map(|item| item.pieces.clone()).collect();
     let after = tch::no_grad(|| embeddings(&pieces, &items.iter().map(states).collect::<Vec<_>>()));
     let before: Vec<&Tensor> = items.iter().map(|item| &item.before).collect();

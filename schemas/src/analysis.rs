@@ -4,6 +4,8 @@
 //! Category, kind and route are a team's own label sets, so they are text here; the analyzer and the ticket
 //! domain keep them closed. Priority, sentiment and emotion mean the same for everybody.
 
+use std::collections::BTreeMap;
+
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
@@ -32,6 +34,9 @@ pub struct AnalysisOf<E, S> {
     pub urgency: u8,
     /// The best support channel.
     pub route: Route,
+    /// A team's own questions, by name, answered from label sets it taught the analyzer itself.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub own: BTreeMap<String, Choice<String>>,
     /// What the text names: hosts, people, codes, dates.
     pub entities: E,
     /// One sentence of at most 140 characters.
@@ -64,6 +69,7 @@ impl<E, S> AnalysisOf<E, S> {
             sentiment: self.sentiment,
             urgency: self.urgency,
             route: self.route,
+            own: self.own,
             language: self.language,
             needs_review: self.needs_review,
             degraded: self.degraded,

@@ -50,7 +50,11 @@ pub fn combined(text: &str, patterns: Vec<Candidate>, tagged: Vec<Candidate>, re
     let mut all: Vec<_> = patterns
         .into_iter()
         .filter(|candidate| candidate.start >= read || is_formal(candidate))
-        .map(|candidate| if is_formal(&candidate) { Candidate { confidence: 0.995, ..candidate } } else { candidate })
+        .map(
+            |candidate| {
+                if is_formal(&candidate) { Candidate { confidence: 0.995, ..candidate } } else { candidate }
+            },
+        )
         .collect();
     all.extend(tagged);
     distinct(text, settle(all))

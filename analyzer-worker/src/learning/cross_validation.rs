@@ -156,7 +156,8 @@ impl<'i> Unseen<'i> {
 
     fn urgency_error(&self) -> f64 {
         let distances = self.items.iter().zip(&self.urgency);
-        let distances = distances.map(|(item, given)| f64::from((f32::from(item.example.urgency) - given).abs()));
+        let distances =
+            distances.map(|(item, given)| f64::from((f32::from(item.example.urgency) - given).abs()));
         distances.sum::<f64>() / self.items.len().max(1) as f64
     }
 

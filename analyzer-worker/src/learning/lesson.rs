@@ -12,11 +12,11 @@ use crate::{
     entities::{Candidate, candidates},
     labels::Question,
     model::{
+        encoder::Encoder,
         features::features,
         passages::Passages,
         reading::embeddings,
         tags::{Word, covering, label_index, marks, words},
-        encoder::Encoder,
         tokenizer::{Pieces, Tokenizer},
     },
 };

@@ -61,7 +61,8 @@ pub fn train_own(settings: &TrainSettings) -> anyhow::Result<Manifest> {
     let parts = Parts::new(&table.texts)?;
     let (mut questions, mut tensors) = (BTreeMap::new(), Vec::new());
     for (name, labels) in &table.labels {
-        let (question, fitted) = learn(&embeddings, labels, &parts).with_context(|| format!("column {name}"))?;
+        let (question, fitted) =
+            learn(&embeddings, labels, &parts).with_context(|| format!("column {name}"))?;
         questions.insert(name.clone(), question);
         tensors.push((format!("{name}.weight"), fitted.weight));
         tensors.push((format!("{name}.bias"), fitted.bias));

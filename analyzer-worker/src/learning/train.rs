@@ -142,7 +142,8 @@ fn learn(weights: &Weights, items: &[Item<'_>], plan: Plan) -> anyhow::Result<Tu
 fn tensors(weights: &Weights, tuned: Tuned, items: &[Item<'_>], kind: Kind) -> Vec<(String, Tensor)> {
     let mut tensors: Vec<_> =
         tuned.0.into_iter().map(|(name, tensor)| (name, tensor.to_kind(Kind::Half))).collect();
-    let (adapters, named) = (Adapters::new(tensors.iter().map(|(name, tensor)| (name, tensor))), weights.named());
+    let (adapters, named) =
+        (Adapters::new(tensors.iter().map(|(name, tensor)| (name, tensor))), weights.named());
     let encoder = weights.assemble(kind, &|name| adapters.applied(name, &named[name]).to_kind(kind));
     let embed = |item: &Item<'_>| {
         let states = Tensor::cat(&encoder.upper(&item.lower, FIXED_LAYERS), 0);
@@ -165,7 +166,9 @@ fn manifest(items: &[Item<'_>], verdict: Verdict) -> Manifest {
         questions: verdict.questions,
         urgency_error: verdict.urgency_error,
         cross_validation: verdict.figures,
-        known: each.map(|(index, question)| (question.name().to_owned(), labels(index))).collect::<BTreeMap<_, _>>(),
+        known: each
+            .map(|(index, question)| (question.name().to_owned(), labels(index)))
+            .collect::<BTreeMap<_, _>>(),
     }
 }
 

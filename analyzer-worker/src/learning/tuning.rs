@@ -148,7 +148,10 @@ impl<'w> Pupil<'w> {
         let states = states.split_with_sizes(&lengths, 0);
         let kept = self.near_before(batch, &states);
         let states: Vec<_> = states.iter().map(|states| states.dropout(0.1, true)).collect();
-        self.decisions(batch, &states, balance) + self.tagging(batch, &states) + self.quoting(batch, &states) + kept
+        self.decisions(batch, &states, balance)
+            + self.tagging(batch, &states)
+            + self.quoting(batch, &states)
+            + kept
     }
 
     fn decisions(&self, batch: &[&Item<'_>], states: &[Tensor], balance: &[Tensor]) -> Tensor {
@@ -159,7 +162,8 @@ impl<'w> Pupil<'w> {
         for (index, question) in Question::ALL.into_iter().enumerate() {
             let answers: Vec<_> = batch.iter().map(|item| item.answers[index]).collect();
             let (logits, answers) = (&outputs.questions[&question], Tensor::from_slice(&answers));
-            loss += logits.cross_entropy_loss(&answers, Some(&balance[index]), Reduction::Mean, NO_ANSWER, 0.05);
+            loss +=
+                logits.cross_entropy_loss(&answers, Some(&balance[index]), Reduction::Mean, NO_ANSWER, 0.05);
             if question == Question::Priority {
                 loss += distance(logits, &answers);
             }

@@ -5,7 +5,7 @@
 
 use std::{collections::BTreeMap, fs, path::Path};
 
-use schemas::analysis::{Entity, ModelRef};
+use schemas::analysis::{Choice, Entity, ModelRef};
 use serde::{Deserialize, Serialize};
 use sha2::{Digest as _, Sha256};
 use tch::{Kind, Tensor};
@@ -16,6 +16,7 @@ use super::{
     features::{self, features},
     known::Known,
     net::{Net, Shape},
+    own::Own,
     passages::{PLACES, Passages},
     tags::{self, MARKS, TAGS},
 };
@@ -82,6 +83,8 @@ pub struct Decisions<'t> {
     pub entities: Vec<Entity>,
     /// The sentence that stands best for the text.
     pub central: Option<&'t str>,
+    /// Answers to a team's own questions, by name.
+    pub own: BTreeMap<String, Choice<String>>,
 }
 
 /// The heads' answer is not a set of probabilities.
@@ -97,6 +100,7 @@ pub struct Heads {
     net: Net,
     adapters: Adapters,
     known: Known,
+    own: Own,
 }
 
 impl Heads {
@@ -107,7 +111,10 @@ impl Heads {
         check_hash(&path, &manifest.sha256)?;
         let tensors = Tensor::read_safetensors(&path).map_err(|error| LoadError::unusable(&path, error))?;
         let tensors = tensors.into_iter().map(|(name, tensor)| (name, tensor.to_kind(Kind::Float))).collect();
-        Self::assemble(manifest, tensors).map_err(|reason| LoadError::unusable(&manifest_path, reason))
+        let own = Own::load(dir, &manifest.sha256)?;
+        let heads = Self::assemble(manifest, tensors)
+            .map_err(|reason| LoadError::unusable(&manifest_path, reason))?;
+        Ok(Self { own, ..heads })
     }
 
     fn assemble(manifest: Manifest, mut tensors: BTreeMap<String, Tensor>) -> Result<Self, String> {
@@ -119,7 +126,7 @@ impl Heads {
         let known = Known::new(known, &manifest.known)?;
         let adapters = Adapters::new(&tensors);
         let net = Net::new(tensors, &shape).map_err(|error| error.to_string())?;
-        Ok(Self { manifest, net, adapters, known })
+        Ok(Self { manifest, net, adapters, known, own: Own::default() })
     }
 
     /// What was learned on top of the encoder; the heads understand no other one's states.
@@ -150,6 +157,12 @@ impl Heads {
         &self.known
     }
 
+    /// A team's own questions.
+    #[must_use]
+    pub const fn own(&self) -> &Own {
+        &self.own
+    }
+
     /// Confidence below which a person should look.
     #[must_use]
     pub fn review_below(&self, question: Question) -> f32 {
@@ -166,18 +179,21 @@ impl Heads {
         let outputs = self.net.decide(&reading.states, &features(&tickets));
         let urgency = Vec::<f32>::try_from(&outputs.urgency).unwrap_or_default();
         let neighbours = self.known.nearest(&reading.tickets);
+        let own = self.own.decide(&reading.tickets);
         let central = self.central_sentences(reading);
         let mut all: Vec<_> = urgency
             .into_iter()
             .zip(neighbours)
             .zip(central)
             .zip(self.entities(reading))
-            .map(|(((urgency, neighbours), central), entities)| Decisions {
+            .zip(own)
+            .map(|((((urgency, neighbours), central), entities), own)| Decisions {
                 probabilities: BTreeMap::new(),
                 urgency,
                 neighbours,
                 entities,
                 central,
+                own,
             })
             .collect();
         for (&question, logits) in &outputs.questions {

@@ -60,9 +60,8 @@ impl Net {
         let pooled: Vec<_> = states.iter().map(|states| pool(states, &queries)).collect();
         let pooled = Tensor::stack(&pooled, 0);
         let seen = |layer: usize| Tensor::cat(&[&pooled.select(1, layer as i64), features], 1);
-        let answer = |(index, question): (usize, Question)| {
-            (question, self.linear(question.name(), &seen(index)))
-        };
+        let answer =
+            |(index, question): (usize, Question)| (question, self.linear(question.name(), &seen(index)));
         let urgency = self.linear(URGENCY, &seen(Question::ALL.len())).squeeze_dim(1) + MIDDLE;
         Outputs { questions: Question::ALL.into_iter().enumerate().map(answer).collect(), urgency }
     }

@@ -95,7 +95,8 @@ impl Own {
     pub fn decide(&self, embeddings: &Tensor) -> Vec<BTreeMap<String, Choice<String>>> {
         let mut all = vec![BTreeMap::new(); embeddings.size()[0] as usize];
         for (name, question) in &self.questions {
-            let (weight, bias) = (&self.tensors[&format!("{name}.weight")], &self.tensors[&format!("{name}.bias")]);
+            let (weight, bias) =
+                (&self.tensors[&format!("{name}.weight")], &self.tensors[&format!("{name}.bias")]);
             let logits = embeddings.linear(weight, Some(bias)) / question.temperature;
             for (answers, probabilities) in all.iter_mut().zip(rows(&logits.softmax(-1, Kind::Float))) {
                 answers.insert(name.clone(), choice(question, &probabilities));
@@ -142,7 +143,8 @@ mod tests {
 
     fn own(labels: &[&str]) -> Result<Own, String> {
         let weight = Tensor::from_slice(&[9f32, 0., 0., 9.]).view([2, 2]);
-        let tensors = [("topic.weight".to_owned(), weight), ("topic.bias".to_owned(), Tensor::from_slice(&[0f32, 0.]))];
+        let tensors =
+            [("topic.weight".to_owned(), weight), ("topic.bias".to_owned(), Tensor::from_slice(&[0f32, 0.]))];
         Own::assemble(BTreeMap::from([("topic".to_owned(), question(labels))]), tensors.into())
     }
 

@@ -53,7 +53,10 @@ pub fn words(text: &str, pieces: &Pieces) -> Vec<Word> {
 pub fn covering(words: &[Word], entities: &[(Range<usize>, usize)]) -> Vec<Option<usize>> {
     let mut tags = vec![None; words.len()];
     for (bytes, label) in entities {
-        let inside = words.iter().enumerate().filter(|(_, w)| bytes.start <= w.bytes.start && w.bytes.end <= bytes.end);
+        let inside = words
+            .iter()
+            .enumerate()
+            .filter(|(_, w)| bytes.start <= w.bytes.start && w.bytes.end <= bytes.end);
         for (position, (index, _)) in inside.enumerate() {
             tags[index] = Some(begins(*label) + usize::from(position > 0));
         }
@@ -64,7 +67,8 @@ pub fn covering(words: &[Word], entities: &[(Range<usize>, usize)]) -> Vec<Optio
 /// The marks of each piece, `[pieces, MARKS]`; only pieces that speak for a word have any.
 #[must_use]
 pub fn marks(text: &str, pieces: &Pieces, words: &[Word], candidates: &[Candidate]) -> Tensor {
-    let spans: Vec<_> = candidates.iter().filter_map(|c| Some((c.start..c.end, label_index(c.label)?))).collect();
+    let spans: Vec<_> =
+        candidates.iter().filter_map(|c| Some((c.start..c.end, label_index(c.label)?))).collect();
     let covered = covering(words, &spans);
     let width = MARKS as usize;
     let mut values = vec![0f32; pieces.offsets.len() * width];
@@ -153,7 +157,8 @@ mod tests {
 
     #[test]
     fn words_that_go_on_are_one_entity_and_words_that_begin_are_two() {
-        let spans = |tags| decode(&two_words(), &logits(tags)).iter().map(|c| (c.start, c.end)).collect::<Vec<_>>();
+        let spans =
+            |tags| decode(&two_words(), &logits(tags)).iter().map(|c| (c.start, c.end)).collect::<Vec<_>>();
         assert_eq!(spans([begins(0), begins(0) + 1]), [(0, 9)]);
         assert_eq!(spans([begins(0), begins(0)]), [(0, 3), (4, 9)]);
         assert_eq!(spans([0, begins(0) + 1]), [(4, 9)]);

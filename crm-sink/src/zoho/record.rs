@@ -131,6 +131,7 @@ mod tests {
             needs_review: false,
             degraded: false,
             model: ModelRef { name: "m".into(), revision: "1".into(), sha256: "00".into() },
+            own: std::collections::BTreeMap::new(),
             duration_ms: 9,
             embedding: None,
         }

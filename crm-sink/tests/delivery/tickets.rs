@@ -145,6 +145,7 @@ fn analysis(
         needs_review: false,
         degraded: false,
         model: ModelRef { name: "m".into(), revision: "1".into(), sha256: "00".into() },
+        own: std::collections::BTreeMap::new(),
         duration_ms: 9,
         embedding: None,
     }

@@ -176,6 +176,7 @@ fn answer(labels: Labels) -> AnalysisOf<(), ()> {
         needs_review: labels.needs_review,
         degraded: labels.degraded,
         model: ModelRef { name: "minilm-l6".into(), revision: "1".into(), sha256: "00".into() },
+        own: std::collections::BTreeMap::new(),
         duration_ms: 14,
         embedding: None,
     }

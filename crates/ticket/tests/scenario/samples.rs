@@ -54,6 +54,7 @@ pub(crate) fn analysis(revision: &str) -> Box<TicketAnalyzed> {
         needs_review: false,
         degraded: false,
         model: ModelRef { name: "minilm-l6".into(), revision: revision.into(), sha256: "00".into() },
+        own: std::collections::BTreeMap::new(),
         duration_ms: 9,
         embedding: None,
     })
