@@ -1,5 +1,7 @@
 //! Learning with the real encoder, from few tickets.
 
+#![expect(clippy::unwrap_used, reason = "a panic is how a test fails")]
+
 mod support;
 
 use analyzer_worker::{

@@ -28,7 +28,6 @@ pub struct Fitted {
 
 impl Fitted {
     /// Raw outputs, `[tickets, outputs]`.
-    #[must_use]
     pub fn outputs(&self, embeddings: &Tensor) -> Tensor {
         embeddings.linear(&self.weight, Some(&self.bias))
     }

@@ -21,9 +21,11 @@ use crate::{
     engine::Request,
     entities::entities,
     labels::{CATEGORIES, KINDS, MOODS, PRIORITIES, Question, ROUTES, priority_name},
+    model::{Embedder, adapters::Adapters},
     rules,
     settings::ModelSettings,
 };
+use tch::Kind;
 
 /// What to evaluate, and where to write it.
 #[derive(Clone, Debug, Args)]
@@ -65,6 +67,8 @@ pub struct Evaluation {
     pub entities: BTreeMap<String, SpanScore>,
     /// Share of tickets sent to a person, and share of right categories and priorities among the others.
     pub review: Review,
+    /// Cosine between the embeddings of the adapted encoder and of the original one: the mean and the least.
+    pub moved: (f64, f64),
     /// The surest wrong answers.
     pub mistakes: Vec<Mistake>,
 }
@@ -107,7 +111,8 @@ pub fn evaluate(settings: &EvaluateSettings) -> anyhow::Result<String> {
     let (_, held_out) = split::split(dataset::load(&settings.data)?);
     anyhow::ensure!(!held_out.is_empty(), "no ticket is held out: add labelled tickets");
     let analyst = Analyst::load(&settings.model)?;
-    let evaluation = Evaluation::run(&analyst, &held_out)?;
+    let evaluation =
+        Evaluation { moved: moved(settings, &analyst, &held_out)?, ..Evaluation::run(&analyst, &held_out)? };
     log_speed(&analyst, &held_out)?;
     let report = report::markdown(&evaluation);
     if let Some(path) = &settings.write {
@@ -138,9 +143,18 @@ impl Evaluation {
                 &pairs.iter().map(|(e, a)| (e.entities.as_slice(), spans(a))).collect::<Vec<_>>(),
             ),
             review: review(&pairs),
+            moved: (1.0, 1.0),
             mistakes: mistakes(&pairs)?,
         })
     }
+}
+
+fn moved(settings: &EvaluateSettings, analyst: &Analyst, held_out: &[Example]) -> anyhow::Result<(f64, f64)> {
+    let original = Embedder::load(&settings.model.model_dir, Adapters::default(), settings.model.precision)?;
+    let texts: Vec<_> = held_out.iter().map(|example| example.description.as_str()).collect();
+    let cosines = tch::no_grad(|| original.embed(&texts) * analyst.embedder().embed(&texts));
+    let cosines = cosines.sum_dim_intlist([1i64].as_slice(), false, Kind::Float);
+    Ok((cosines.mean(Kind::Float).double_value(&[]), cosines.min().double_value(&[])))
 }
 
 /// Tickets answered together.

@@ -51,7 +51,7 @@ pub struct TrainSettings {
     #[arg(long, default_value = "analyzer-worker/model")]
     pub out: PathBuf,
     /// Times every ticket is seen
-    #[arg(long, default_value_t = 6)]
+    #[arg(long, default_value_t = 5)]
     pub rounds: usize,
     /// Thickness of the encoder's updates
     #[arg(long, default_value_t = 16)]
@@ -66,7 +66,7 @@ pub struct TrainSettings {
     #[arg(long, default_value_t = 1)]
     pub seed: i64,
     /// Fifths of the tickets that are left out and answered, one after the other, before everything is learned
-    #[arg(long, default_value_t = FOLDS, value_parser = clap::value_parser!(u64).range(1..=FOLDS))]
+    #[arg(long, default_value_t = 2, value_parser = clap::value_parser!(u64).range(1..=FOLDS))]
     pub folds: u64,
     /// Only try: learn without the fifths and say how they are answered
     #[arg(long)]
@@ -124,7 +124,7 @@ pub fn train(
     let tuned = learn(&weights, &items, settings.plan())?;
     let tensors = tensors(&weights, tuned, &items, settings.plan().kind);
     let verdict = settings.verdict(&weights, &items)?;
-    let manifest = write(&settings.out, manifest(&items, verdict.clone()), tensors, today)?;
+    let manifest = write(&settings.out, manifest(&items, verdict.clone()), &tensors, today)?;
     Ok((verdict.figures, Some(manifest)))
 }
 
@@ -175,12 +175,12 @@ fn manifest(items: &[Item<'_>], verdict: Verdict) -> Manifest {
 fn write(
     out: &Path,
     manifest: Manifest,
-    tensors: Vec<(String, Tensor)>,
+    tensors: &[(String, Tensor)],
     today: chrono::NaiveDate,
 ) -> anyhow::Result<Manifest> {
     fs::create_dir_all(out).with_context(|| format!("creating {}", out.display()))?;
     let path = out.join(WEIGHTS_FILE);
-    Tensor::write_safetensors(&tensors, &path).with_context(|| format!("writing {}", path.display()))?;
+    Tensor::write_safetensors(tensors, &path).with_context(|| format!("writing {}", path.display()))?;
     let sha256 = hex::encode(Sha256::digest(fs::read(&path)?));
     let manifest = Manifest { revision: format!("{today}-{}", &sha256[..8]), sha256, ..manifest };
     let path = out.join(MANIFEST_FILE);

@@ -146,7 +146,7 @@ impl<'w> Pupil<'w> {
         let states = Tensor::cat(&self.encoder().upper(&lower, FIXED_LAYERS), 0);
         let lengths: Vec<_> = batch.iter().map(|item| item.pieces.offsets.len() as i64).collect();
         let states = states.split_with_sizes(&lengths, 0);
-        let kept = self.near_before(batch, &states);
+        let kept = near_before(batch, &states);
         let states: Vec<_> = states.iter().map(|states| states.dropout(0.1, true)).collect();
         self.decisions(batch, &states, balance)
             + self.tagging(batch, &states)
@@ -194,18 +194,18 @@ impl<'w> Pupil<'w> {
         let none = Tensor::zeros([], (Kind::Float, Device::Cpu));
         losses.iter().fold(none, |sum, loss| sum + loss) * (0.3 / batch.len() as f64)
     }
+}
 
-    /// How far the embeddings have moved from where they were.
-    fn near_before(&self, batch: &[&Item<'_>], states: &[Tensor]) -> Tensor {
-        let before: Vec<_> = batch.iter().map(|item| &item.before).collect();
-        let pieces: Vec<_> = batch.iter().map(|item| item.pieces.clone()).collect();
-        let cosines = (embeddings(&pieces, states) * Tensor::stack(&before, 0)).sum_dim_intlist(
-            [1i64].as_slice(),
-            false,
-            Kind::Float,
-        );
-        (1.0 - cosines.mean(Kind::Float)) * 1.0
-    }
+/// How far the embeddings have moved from where they were.
+fn near_before(batch: &[&Item<'_>], states: &[Tensor]) -> Tensor {
+    let before: Vec<_> = batch.iter().map(|item| &item.before).collect();
+    let pieces: Vec<_> = batch.iter().map(|item| item.pieces.clone()).collect();
+    let cosines = (embeddings(&pieces, states) * Tensor::stack(&before, 0)).sum_dim_intlist(
+        [1i64].as_slice(),
+        false,
+        Kind::Float,
+    );
+    (1.0 - cosines.mean(Kind::Float)) * 1.0
 }
 
 /// How far the probabilities of ascending labels are from the right one: off by two costs more than off by one.

@@ -32,7 +32,6 @@ impl Adapters {
     }
 
     /// The weight with its update, if it has one.
-    #[must_use]
     pub fn applied(&self, name: &str, base: &Tensor) -> Tensor {
         let update = |ending: &str| self.0.get(&format!("{name}.{ending}"));
         match (update(DOWN), update(UP), update(SHIFT)) {

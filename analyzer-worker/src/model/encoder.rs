@@ -211,7 +211,6 @@ impl Encoder {
     }
 
     /// The states of one text after the first `layers` layers, `[pieces, dimension]`.
-    #[must_use]
     pub fn lower(&self, text: &[i64], layers: usize) -> Tensor {
         self.through(0..layers, self.embeddings(&[text]), &[text.len() as i64])
     }

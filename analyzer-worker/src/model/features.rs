@@ -17,7 +17,6 @@ pub fn width() -> i64 {
 
 /// The features of each ticket, `[tickets, features]`; `tickets` holds the description and the request type of
 /// each.
-#[must_use]
 pub fn features(tickets: &[(&str, &str)]) -> Tensor {
     let row = |&(text, request_type): &(&str, &str)| {
         let cues = cues(text).into_iter().map(f32::from);

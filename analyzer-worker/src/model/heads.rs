@@ -231,6 +231,7 @@ impl Heads {
 }
 
 /// The sentence that stands best for its text.
+#[must_use]
 pub fn central<'t>(net: &Net, passages: &Passages<'t>, states: &Tensor) -> Option<&'t str> {
     if passages.is_empty() {
         return None;

@@ -67,13 +67,11 @@ impl Net {
     }
 
     /// Logits of each piece's tag, `[pieces, tags]`.
-    #[must_use]
     pub fn tag(&self, states: &Tensor, marks: &Tensor) -> Tensor {
         self.linear(TAGS, &Tensor::cat(&[states, marks], 1))
     }
 
     /// How well each sentence would stand for its ticket: `[sentences]` of means and places.
-    #[must_use]
     pub fn salience(&self, sentences: &Tensor, places: &Tensor) -> Tensor {
         self.linear(SALIENCE, &Tensor::cat(&[sentences, places], 1)).squeeze_dim(1)
     }

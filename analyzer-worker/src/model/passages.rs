@@ -47,7 +47,6 @@ impl<'t> Passages<'t> {
     }
 
     /// The mean state of each sentence, `[sentences, dimension]`.
-    #[must_use]
     pub fn means(&self, states: &Tensor) -> Tensor {
         let mut shares = vec![0f32; self.pieces.len() * self.length];
         for (row, &(first, end)) in self.pieces.iter().enumerate() {
@@ -57,7 +56,6 @@ impl<'t> Passages<'t> {
     }
 
     /// What is known of each sentence's place, `[sentences, PLACES]`.
-    #[must_use]
     pub fn places(&self) -> Tensor {
         let count = self.sentences.len();
         let row = |(index, sentence): (usize, &&str)| {

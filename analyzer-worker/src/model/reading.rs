@@ -33,7 +33,6 @@ impl<'t> Reading<'t> {
 }
 
 /// One embedding of length 1 per text, `[texts, dimension]`: the mean of its first window's states.
-#[must_use]
 pub fn embeddings(pieces: &[Pieces], states: &[Tensor]) -> Tensor {
     let first_windows = pieces.iter().zip(states).map(|(pieces, states)| {
         states.narrow(0, 0, pieces.first_window as i64).mean_dim([0i64].as_slice(), false, Kind::Float)

@@ -65,7 +65,6 @@ pub fn covering(words: &[Word], entities: &[(Range<usize>, usize)]) -> Vec<Optio
 }
 
 /// The marks of each piece, `[pieces, MARKS]`; only pieces that speak for a word have any.
-#[must_use]
 pub fn marks(text: &str, pieces: &Pieces, words: &[Word], candidates: &[Candidate]) -> Tensor {
     let spans: Vec<_> =
         candidates.iter().filter_map(|c| Some((c.start..c.end, label_index(c.label)?))).collect();

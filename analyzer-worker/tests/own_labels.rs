@@ -1,0 +1,78 @@
+//! A team's own label sets, from a CSV file to an answer.
+
+#![expect(clippy::unwrap_used, reason = "a panic is how a test fails")]
+
+mod support;
+
+use std::{fs, path::Path};
+
+use analyzer_worker::{
+    analyst::Analyst,
+    learning::{own::train_own, train::TrainSettings},
+    model::{LoadError, heads, own::MANIFEST_FILE},
+    settings::{ModelSettings, PrecisionChoice},
+};
+use clap::Parser;
+
+#[derive(Parser)]
+struct Cli {
+    #[command(flatten)]
+    train: TrainSettings,
+}
+
+/// Texts that tell milk from bread, with a comma and a quote in them as exports have.
+fn csv() -> String {
+    let milk =
+        ["sour", "cold", "spilled", "fresh", "frozen", "warm", "lumpy", "skimmed", "late", "expensive"];
+    let places =
+        ["today", "on monday", "in the canteen", "at the \"\"corner\"\" shop", "for the second time"];
+    let rows = milk.iter().flat_map(|how| {
+        places.iter().flat_map(move |place| {
+            [
+                format!("\"the milk, as always, was {how} {place}\",milk"),
+                format!("\"our bread came {how} {place}, the loaf was hard\",bread"),
+            ]
+        })
+    });
+    format!("text,topic\n{}\n", rows.collect::<Vec<_>>().join("\n"))
+}
+
+fn learn(dir: &Path) -> ModelSettings {
+    let model = support::settings(PrecisionChoice::F32);
+    for name in [heads::MANIFEST_FILE, heads::WEIGHTS_FILE] {
+        fs::copy(model.heads_dir.join(name), dir.join(name)).unwrap();
+    }
+    let (data, dir_name) = (dir.join("tickets.csv"), dir.to_str().unwrap());
+    fs::write(&data, csv()).unwrap();
+    let arguments = ["train", "--labels", "topic", "--data", data.to_str().unwrap(), "--out", dir_name];
+    let cli = Cli::parse_from(arguments.into_iter().chain([
+        "--heads-dir",
+        dir_name,
+        "--model-dir",
+        model.model_dir.to_str().unwrap(),
+    ]));
+    let manifest = train_own(&cli.train).unwrap();
+    assert_eq!(manifest.questions["topic"].labels, ["bread", "milk"]);
+    assert!(manifest.questions["topic"].accuracy > 0.8, "{manifest:?}");
+    ModelSettings { heads_dir: dir.to_owned(), ..model }
+}
+
+#[test]
+fn own_labels_are_learned_from_a_table_and_served() {
+    let dir = tempfile::tempdir().unwrap();
+    let settings = learn(dir.path());
+    let analyst = Analyst::load(&settings).unwrap();
+    let request = support::request("Someone put a crate of milk in front of the server room.");
+    let answer = tch::no_grad(|| analyst.analyze(&[&request])).unwrap().remove(0);
+    assert_eq!(answer.own["topic"].label, "milk");
+
+    // Learned on another encoder they would mean nothing.
+    let path = dir.path().join(MANIFEST_FILE);
+    let sha256 = analyst.heads().model().sha256;
+    fs::write(&path, fs::read_to_string(&path).unwrap().replace(&sha256, "0")).unwrap();
+    let refused = Analyst::load(&settings).map(drop).unwrap_err();
+    assert!(
+        matches!(&refused, LoadError::Unusable { reason, .. } if reason.contains("train it again")),
+        "{refused}"
+    );
+}
