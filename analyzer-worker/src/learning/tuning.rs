@@ -67,7 +67,8 @@ struct Pupil<'w> {
     net: Net,
 }
 
-/// Learns from tickets; `done` hears the loss of each step.
+/// Learns from tickets; the same seed learns the same, as long as nothing else of the process draws from libtorch's
+/// generator meanwhile. `done` hears the loss of each step.
 pub fn tune(weights: &Weights, items: &[&Item<'_>], plan: Plan, done: impl Fn(f64)) -> anyhow::Result<Tuned> {
     tch::manual_seed(plan.seed);
     let variables = nn::VarStore::new(Device::Cpu);
