@@ -1,6 +1,6 @@
 //! `analyzer-worker evaluate`: how the shipped heads answer about tickets nobody learned from.
 
-use std::{collections::BTreeMap, fs, path::PathBuf, time::Instant};
+use std::{collections::BTreeMap, fs, path::PathBuf};
 
 use anyhow::Context as _;
 use clap::Args;
@@ -113,7 +113,6 @@ pub fn evaluate(settings: &EvaluateSettings) -> anyhow::Result<String> {
     let analyst = Analyst::load(&settings.model)?;
     let evaluation =
         Evaluation { moved: moved(settings, &analyst, &held_out)?, ..Evaluation::run(&analyst, &held_out)? };
-    log_speed(&analyst, &held_out)?;
     let report = report::markdown(&evaluation);
     if let Some(path) = &settings.write {
         fs::write(path, &report).with_context(|| format!("writing {}", path.display()))?;
@@ -175,23 +174,6 @@ fn answers(analyst: &Analyst, examples: &[Example]) -> anyhow::Result<Vec<Analys
 
 fn request(example: &Example) -> Request {
     Request { description: example.description.clone(), request_type: example.request_type.clone() }
-}
-
-/// Speed belongs to the machine and not to the model, so it is logged and not part of the report.
-fn log_speed(analyst: &Analyst, examples: &[Example]) -> anyhow::Result<()> {
-    let mut alone = Vec::new();
-    for example in examples {
-        let start = Instant::now();
-        let _ = tch::no_grad(|| analyst.analyze(&[&request(example)]))?;
-        alone.push(start.elapsed());
-    }
-    alone.sort_unstable();
-    let start = Instant::now();
-    let _ = answers(analyst, examples)?;
-    let per_second = examples.len() as f64 / start.elapsed().as_secs_f64();
-    let (median, slowest) = (alone.get(alone.len() / 2), alone.last());
-    tracing::info!(?median, ?slowest, per_second, "speed: one ticket alone, and tickets in batches");
-    Ok(())
 }
 
 /// The given answer as a label index, and how sure it was.
