@@ -89,8 +89,8 @@ async fn follow_promotions(models: Models, engine: Engine, mut answering: Option
     }
 }
 
-/// Lets the promoted model answer, if it does not yet. The heads that came with the program answer until the first promotion.
-
+/// Lets the promoted model answer, if it does not yet. The heads that came with the program answer until the first
+/// promotion.
 async fn switch(
     models: &Models,
     engine: &Engine,

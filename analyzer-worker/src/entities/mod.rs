@@ -15,16 +15,13 @@ mod names;
 mod places;
 mod technical;
 
-use std::collections::HashSet;
+use std::collections::{BTreeMap, HashSet};
 
 use regex::Regex;
 use schemas::analysis::Entity;
 
 pub use candidate::Candidate;
 use candidate::settle;
-
-/// A pattern this sure needs no second opinion: what it finds has a form of its own.
-const FORMAL: f32 = 0.95;
 
 /// What patterns, lists and contexts take for entities, overlaps settled, in reading order.
 #[must_use]
@@ -43,25 +40,20 @@ pub fn entities(text: &str) -> Vec<Entity> {
     distinct(text, candidates(text))
 }
 
-/// The entities of a text of which the model has read and `tagged` everything before byte `read`: patterns add what
-/// has a form of its own, and find what comes after.
+/// What patterns find, and what the model has `tagged` where they find nothing: each label from the confidence that
+/// `counts_from` gives it, labels without one never.
 #[must_use]
-pub fn combined(text: &str, patterns: Vec<Candidate>, tagged: Vec<Candidate>, read: usize) -> Vec<Entity> {
-    let mut all: Vec<_> = patterns
-        .into_iter()
-        .filter(|candidate| candidate.start >= read || is_formal(candidate))
-        .map(
-            |candidate| {
-                if is_formal(&candidate) { Candidate { confidence: 0.995, ..candidate } } else { candidate }
-            },
-        )
-        .collect();
-    all.extend(tagged);
-    distinct(text, settle(all))
-}
-
-fn is_formal(candidate: &Candidate) -> bool {
-    candidate.confidence >= FORMAL && ["IP", "EMAIL", "URL", "PHONE"].contains(&candidate.label)
+pub fn combined(
+    text: &str,
+    patterns: Vec<Candidate>,
+    tagged: Vec<Candidate>,
+    counts_from: &BTreeMap<String, f32>,
+) -> Vec<Entity> {
+    let counts =
+        |c: &Candidate| counts_from.get(c.label).is_some_and(|&confidence| c.confidence >= confidence);
+    let is_free = |c: &Candidate| patterns.iter().all(|known| c.end <= known.start || known.end <= c.start);
+    let added: Vec<_> = tagged.into_iter().filter(|c| counts(c) && is_free(c)).collect();
+    distinct(text, settle([patterns, added].concat()))
 }
 
 /// Each (text, label) once, at its first place.
@@ -184,6 +176,25 @@ mod tests {
         let found = entities(text);
         let own: String = text.chars().skip(found[0].start).take(found[0].end - found[0].start).collect();
         assert_eq!((own.as_str(), found.len()), ("srv-fs01", 1));
+    }
+
+    #[test]
+    fn a_tag_counts_where_patterns_find_nothing_and_it_is_sure_enough() {
+        let text = "srv-fs01 at Halvard is off";
+        let found = |tagged: &[Candidate], label: &str| {
+            let counts_from = BTreeMap::from([(label.to_owned(), 0.7)]);
+            let found = combined(text, candidates(text), tagged.to_vec(), &counts_from);
+            found.into_iter().map(|entity| entity.text).collect::<Vec<_>>()
+        };
+        let name = [Candidate::new(12..19, "ORG", 0.8)];
+        assert_eq!(found(&name, "ORG"), ["srv-fs01", "Halvard"]);
+        assert_eq!(found(&name, "PERSON"), ["srv-fs01"], "no confidence of its label is enough");
+        assert_eq!(found(&[Candidate::new(12..19, "ORG", 0.6)], "ORG"), ["srv-fs01"], "not sure enough");
+        assert_eq!(
+            found(&[Candidate::new(4..19, "ORG", 0.9)], "ORG"),
+            ["srv-fs01"],
+            "overlaps what has a form"
+        );
     }
 
     #[test]

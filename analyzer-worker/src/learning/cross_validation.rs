@@ -3,7 +3,6 @@
 
 use std::collections::BTreeMap;
 
-use schemas::analysis::Entity;
 use serde::{Deserialize, Serialize};
 use tch::{Kind, Tensor};
 
@@ -11,14 +10,14 @@ use super::{
     calibration::{best, calibration_error, lowest_share, temperature},
     dataset::LabelledSpan,
     lesson::{FIXED_LAYERS, Item},
-    metrics::{Confusion, all_spans, span_scores},
+    metrics::{Confusion, SpanScore, all_spans, span_scores},
     progress::progress,
     split,
     tuning::{Plan, Tuned, tune},
 };
 use crate::{
-    entities::{combined, entities},
-    labels::Question,
+    entities::{Candidate, combined},
+    labels::{ENTITIES, Question},
     model::{
         adapters::Adapters,
         encoder::Weights,
@@ -33,13 +32,15 @@ use crate::{
 pub const FOLDS: u64 = 5;
 /// Share of the answers a person looks at, per question.
 const REVIEW_SHARE: f64 = 0.1;
+/// Gain in F1 below which a label's tags are not worth their false alarms.
+const LEAST_GAIN: f64 = 0.005;
 
 /// Answers about tickets that were not learned from, in their order.
 pub struct Unseen<'i> {
     items: Vec<&'i Item<'i>>,
     logits: BTreeMap<Question, Vec<Vec<f32>>>,
     urgency: Vec<f32>,
-    entities: Vec<Vec<Entity>>,
+    tagged: Vec<Vec<Candidate>>,
     /// Whether the sentence of the summary was picked, where there was a choice.
     quoted: Vec<bool>,
 }
@@ -52,6 +53,9 @@ pub struct Verdict {
     pub questions: BTreeMap<String, QuestionManifest>,
     /// Mean distance of the urgency from the right one.
     pub urgency_error: f64,
+    /// Confidence from which on a tag counts, by entity label.
+    #[serde(default)]
+    pub tags_from: BTreeMap<String, f32>,
     /// How well unseen tickets were answered.
     pub figures: Figures,
 }
@@ -66,7 +70,7 @@ impl<'i> Unseen<'i> {
             items: Vec::new(),
             logits: BTreeMap::new(),
             urgency: Vec::new(),
-            entities: Vec::new(),
+            tagged: Vec::new(),
             quoted: Vec::new(),
         };
         for fold in 0..folds {
@@ -102,9 +106,7 @@ impl<'i> Unseen<'i> {
                 self.logits.entry(question).or_default().extend(rows(&logits));
             }
             self.urgency.push(outputs.urgency.double_value(&[0]) as f32);
-            let tagged = tags::decode(&item.words, &net.tag(&states, &item.marks));
-            let read = item.words.last().map_or(0, |word| word.bytes.end);
-            self.entities.push(combined(&item.example.description, item.candidates.clone(), tagged, read));
+            self.tagged.push(tags::decode(&item.words, &net.tag(&states, &item.marks)));
             if let Some(right) = &item.quoted {
                 let given = central(&net, &item.passages, &states);
                 let right = item.passages.sentences.get(right.int64_value(&[0]) as usize);
@@ -119,7 +121,12 @@ impl<'i> Unseen<'i> {
     #[must_use]
     pub fn verdict(&self) -> Verdict {
         let each = Question::ALL.map(|question| (question.name().to_owned(), self.manifest(question)));
-        Verdict { questions: each.into(), urgency_error: self.urgency_error(), figures: self.figures() }
+        Verdict {
+            questions: each.into(),
+            urgency_error: self.urgency_error(),
+            tags_from: self.tags_from(),
+            figures: self.figures(),
+        }
     }
 
     fn answers(&self, question: Question) -> Vec<i64> {
@@ -172,8 +179,8 @@ impl<'i> Unseen<'i> {
         add("priority kappa", self.confusion(Question::Priority).quadratic_kappa());
         add("category accuracy, form wrong", self.accuracy_where_the_form_is_wrong());
         add("sentiment macro F1", self.sentiments().macro_f1());
-        add("entity F1", self.entity_f1(|index, _| self.entities[index].clone()));
-        add("entity F1, patterns alone", self.entity_f1(|_, text| entities(text)));
+        add("entity F1", all_spans(&self.entities(&self.tags_from())).f1());
+        add("entity F1, patterns alone", all_spans(&self.entities(&BTreeMap::new())).f1());
         let quoted = self.quoted.iter().filter(|&&is_right| is_right).count();
         add("summary sentence accuracy", quoted as f64 / self.quoted.len().max(1) as f64);
         add("urgency error", self.urgency_error());
@@ -201,17 +208,33 @@ impl<'i> Unseen<'i> {
         Confusion::new(3, pairs)
     }
 
-    fn entity_f1(&self, find: impl Fn(usize, &str) -> Vec<Entity>) -> f64 {
-        let tickets: Vec<_> = self
-            .items
-            .iter()
-            .enumerate()
-            .map(|(index, item)| {
-                let found = find(index, &item.example.description).into_iter();
-                let found = found.map(|e| LabelledSpan { text: e.text, label: e.label }).collect();
-                (item.example.entities.as_slice(), found)
-            })
+    /// The least confidence of each label's tags that finds most together with the patterns. A label whose tags do
+    /// more harm than good at any confidence gets none.
+    fn tags_from(&self) -> BTreeMap<String, f32> {
+        let mut best: BTreeMap<_, _> = self
+            .entities(&BTreeMap::new())
+            .into_iter()
+            .map(|(label, score)| (label, (score.f1() + LEAST_GAIN, None)))
             .collect();
-        all_spans(&span_scores(&tickets)).f1()
+        for confidence in (6..20).map(|step| 0.05 * step as f32) {
+            let each = ENTITIES.map(|label| (label.to_owned(), confidence));
+            for (label, score) in self.entities(&each.into()) {
+                let entry = best.entry(label).or_default();
+                if score.f1() > entry.0 {
+                    *entry = (score.f1(), Some(confidence));
+                }
+            }
+        }
+        best.into_iter().filter_map(|(label, (_, confidence))| Some((label, confidence?))).collect()
+    }
+
+    fn entities(&self, tags_from: &BTreeMap<String, f32>) -> BTreeMap<String, SpanScore> {
+        let each = self.items.iter().zip(&self.tagged).map(|(item, tagged)| {
+            let (text, patterns) = (&item.example.description, item.candidates.clone());
+            let found = combined(text, patterns, tagged.clone(), tags_from).into_iter();
+            let found = found.map(|e| LabelledSpan { text: e.text, label: e.label }).collect();
+            (item.example.entities.as_slice(), found)
+        });
+        span_scores(&each.collect::<Vec<_>>())
     }
 }

@@ -97,7 +97,8 @@ pub fn load(dir: &Path) -> anyhow::Result<Vec<Example>> {
     Ok(examples)
 }
 
-fn read(path: &Path) -> anyhow::Result<Vec<Example>> {
+/// Reads one file of labelled tickets and checks every label.
+pub fn read(path: &Path) -> anyhow::Result<Vec<Example>> {
     let text = fs::read_to_string(path).with_context(|| format!("reading {}", path.display()))?;
     let lines = text.lines().enumerate().filter(|(_, line)| !line.trim().is_empty());
     lines

@@ -165,6 +165,7 @@ fn manifest(items: &[Item<'_>], verdict: Verdict) -> Manifest {
         trained_on: items.len(),
         questions: verdict.questions,
         urgency_error: verdict.urgency_error,
+        tags_from: verdict.tags_from,
         cross_validation: verdict.figures,
         known: each
             .map(|(index, question)| (question.name().to_owned(), labels(index)))

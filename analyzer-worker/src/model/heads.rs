@@ -48,6 +48,9 @@ pub struct Manifest {
     pub questions: BTreeMap<String, QuestionManifest>,
     /// Mean absolute error of the urgency in cross-validation, in steps of the scale 1 to 10.
     pub urgency_error: f64,
+    /// Confidence from which on a tag counts, by entity label: the labels that cross-validation gained from.
+    #[serde(default)]
+    pub tags_from: BTreeMap<String, f32>,
     /// How well cross-validation over the training part answered.
     pub cross_validation: BTreeMap<String, f64>,
     /// Labels of the known tickets as indices, by question.
@@ -223,8 +226,7 @@ impl Heads {
             let patterns = candidates(text);
             let words = tags::words(text, pieces);
             let logits = self.net.tag(states, &tags::marks(text, pieces, &words, &patterns));
-            let read = words.last().map_or(0, |word| word.bytes.end);
-            combined(text, patterns, tags::decode(&words, &logits), read)
+            combined(text, patterns, tags::decode(&words, &logits), &self.manifest.tags_from)
         })
         .collect()
     }
