@@ -57,10 +57,10 @@ pub struct TrainSettings {
     #[arg(long, default_value_t = 16)]
     pub rank: i64,
     /// Highest learning rate of the encoder's updates
-    #[arg(long, default_value_t = 5e-4)]
+    #[arg(long, default_value_t = 1e-3)]
     pub update_rate: f64,
     /// Highest learning rate of the heads
-    #[arg(long, default_value_t = 2e-3)]
+    #[arg(long, default_value_t = 1e-2)]
     pub layer_rate: f64,
     /// What everything random follows from
     #[arg(long, default_value_t = 1)]
