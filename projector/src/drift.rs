@@ -11,7 +11,7 @@ use tokio::sync::watch;
 use tokio_util::sync::CancellationToken;
 
 use crate::{
-    projection::contract::PROJECTIONS,
+    projection::contract::{Contract, PROJECTIONS, SEARCH},
     rebuild::{Ended, Rebuild, digest::Comparison, place::Place},
 };
 
@@ -83,7 +83,17 @@ pub async fn watch(
 /// When the database fails, an event cannot be applied, or another rebuild is running.
 pub async fn check(rebuild: &Rebuild) -> anyhow::Result<Option<Comparison>> {
     let _turn = rebuild.turn().await?;
-    let built = rebuild.build(Place::Shadow, &PROJECTIONS, &|_| {}).await?;
+    let Some(mut found) = check_stage(rebuild, &PROJECTIONS).await? else { return Ok(None) };
+    let Some(words) = check_stage(rebuild, &[&SEARCH]).await? else { return Ok(None) };
+    found.projections.extend(words.projections);
+    Ok(Some(found))
+}
+
+async fn check_stage(
+    rebuild: &Rebuild,
+    projections: &[&'static Contract],
+) -> anyhow::Result<Option<Comparison>> {
+    let built = rebuild.build(Place::Shadow, projections, &|_| {}).await?;
     if matches!(built, Ended::Cancelled) {
         return Ok(None);
     }

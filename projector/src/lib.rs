@@ -36,6 +36,7 @@ use subscription::{Progress, Stage};
 use tokio::net::TcpListener;
 
 use drift::Drift;
+use projection::contract::{PROJECTIONS, SEARCH};
 use rebuild::{Pace, Rebuild};
 pub use settings::Settings;
 
@@ -78,13 +79,19 @@ pub async fn run(settings: Settings, metrics: PrometheusHandle) -> anyhow::Resul
     let stage_of = |name| Stage { name, store: store.clone(), nats_url: settings.backbone.nats_url.clone() };
     let rebuild = |pace| Rebuild::new(store.pool().clone(), keys.clone(), pace, stop.clone());
     let (upgrade, check) = (rebuild(Pace::FAST), rebuild(Pace::GENTLE));
+    let upgrade_of_words = upgrade.clone();
     let (tickets, search) = (stage_of(projection::STAGE), stage_of(projection::search::STAGE));
     shutdown.spawn("http", service_host::http::serve(listener, router, settings.cors, stop.clone()));
     shutdown.spawn("drift", drift::watch(check, drift_check_every, drift, stop.clone()));
     let words = projection::search::Search::new(keys.clone());
-    shutdown.spawn("search", subscription::projection::run(search, words, searchable, stop.clone()));
+    let stop_words = stop.clone();
+    shutdown.spawn("search", async move {
+        let (pool, rebuild) = (search.store.pool(), &upgrade_of_words);
+        upgrade::bring_up_to_date(pool, rebuild, &[&SEARCH], &searchable, &stop_words).await;
+        subscription::projection::run(search, words, searchable, stop_words).await
+    });
     shutdown.spawn("projection", async move {
-        upgrade::bring_up_to_date(tickets.store.pool(), &upgrade, &progress, &stop).await;
+        upgrade::bring_up_to_date(tickets.store.pool(), &upgrade, &PROJECTIONS, &progress, &stop).await;
         subscription::projection::run(tickets, projection::Tickets::new(keys), progress, stop).await
     });
     shutdown.run().await

@@ -7,22 +7,26 @@ use sqlx::PgPool;
 use subscription::Progress;
 use tokio_util::sync::CancellationToken;
 
-use crate::rebuild::{Busy, Ended, Rebuild, note_fresh, outdated, place::Place};
+use crate::{
+    projection::contract::Contract,
+    rebuild::{Busy, Ended, Rebuild, note_fresh, outdated, place::Place},
+};
 
 const TRY_AGAIN: Duration = Duration::from_secs(2);
 
-/// Returns once every projection is of the version this build makes, or when told to stop.
+/// Returns once all of `projections`, which are of one stage, are of the version this build makes, or when told to stop.
 pub async fn bring_up_to_date(
     pool: &PgPool,
     rebuild: &Rebuild,
+    projections: &[&'static Contract],
     progress: &Progress,
     stop: &CancellationToken,
 ) {
     while !stop.is_cancelled() {
-        match once(pool, rebuild, progress).await {
+        match once(pool, rebuild, projections, progress).await {
             Ok(true) => return,
             Ok(false) => {}
-            Err(error) if error.is::<Busy>() => tracing::info!("another process makes the read model anew"),
+            Err(error) if error.is::<Busy>() => tracing::info!("a read model is being made anew already"),
             Err(error) => {
                 progress.halt("the read model is of an older version and cannot be made anew".to_owned());
                 tracing::error!(cause = format!("{error:#}"), "cannot make the read model anew");
@@ -33,14 +37,19 @@ pub async fn bring_up_to_date(
 }
 
 /// Whether nothing is left to do.
-async fn once(pool: &PgPool, rebuild: &Rebuild, progress: &Progress) -> anyhow::Result<bool> {
-    note_fresh(pool).await?;
-    if outdated(pool).await?.is_empty() {
+async fn once(
+    pool: &PgPool,
+    rebuild: &Rebuild,
+    projections: &[&'static Contract],
+    progress: &Progress,
+) -> anyhow::Result<bool> {
+    note_fresh(pool, projections).await?;
+    if outdated(pool, projections).await?.is_empty() {
         return Ok(true);
     }
     let _turn = rebuild.turn().await?;
     // Another process may have been faster.
-    let projections = outdated(pool).await?;
+    let projections = outdated(pool, projections).await?;
     if projections.is_empty() {
         return Ok(true);
     }

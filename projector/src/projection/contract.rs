@@ -1,7 +1,9 @@
 //! The projections: what each is called, which version of it this build makes, and which tables hold it.
 //!
-//! They share a stage, so that one event is read, opened and committed once for all of them and they always stand at the
-//! same position; but each can be made anew on its own.
+//! All but one share a stage, so that one event is read, opened and committed once for all of them and they always stand
+//! at the same position; but each can be made anew on its own.
+
+use super::{STAGE, search};
 
 /// One projection.
 #[derive(Debug, PartialEq, Eq)]
@@ -14,6 +16,8 @@ pub struct Contract {
     pub table: &'static str,
     /// What it reads of the log, in words.
     pub reads: &'static str,
+    /// The stage that keeps it up to date.
+    pub stage: &'static str,
 }
 
 impl Contract {
@@ -30,33 +34,75 @@ pub const TICKETS: Contract = Contract {
     version: 2,
     table: "tickets",
     reads: "every event of a type this build knows",
+    stage: STAGE,
 };
 
 /// What happened to each ticket: audit trail and journey.
-pub const TIMELINE: Contract =
-    Contract { name: "timeline", version: 1, table: "timeline", reads: "every event, known or not" };
+pub const TIMELINE: Contract = Contract {
+    name: "timeline",
+    version: 1,
+    table: "timeline",
+    reads: "every event, known or not",
+    stage: STAGE,
+};
 
 /// Counters.
-pub const STATISTICS: Contract =
-    Contract { name: "statistics", version: 1, table: "statistics", reads: "what changes a ticket" };
+pub const STATISTICS: Contract = Contract {
+    name: "statistics",
+    version: 1,
+    table: "statistics",
+    reads: "what changes a ticket",
+    stage: STAGE,
+};
 
 /// Who hands in tickets.
-pub const REQUESTERS: Contract =
-    Contract { name: "requesters", version: 1, table: "requesters", reads: "what changes a ticket" };
+pub const REQUESTERS: Contract = Contract {
+    name: "requesters",
+    version: 1,
+    table: "requesters",
+    reads: "what changes a ticket",
+    stage: STAGE,
+};
 
 /// Which tickets are alike.
-pub const SIMILAR: Contract =
-    Contract { name: "similar", version: 1, table: "embeddings", reads: "hub.ticket.analyzed.v1" };
+pub const SIMILAR: Contract = Contract {
+    name: "similar",
+    version: 1,
+    table: "embeddings",
+    reads: "hub.ticket.analyzed.v1",
+    stage: STAGE,
+};
 
-/// All of them.
+/// The words of tickets.
+pub const SEARCH: Contract = Contract {
+    name: "search",
+    version: 1,
+    table: "search",
+    reads: "hub.ticket.submitted.v1, hub.ticket.analyzed.v1",
+    stage: search::STAGE,
+};
+
+/// Those of the stage of tickets.
 pub const PROJECTIONS: [&Contract; 5] = [&TICKETS, &TIMELINE, &STATISTICS, &REQUESTERS, &SIMILAR];
 
-/// The projections a name stands for: one, the journey's (which is the timeline), or all.
+/// Every projection of this build.
+pub fn every() -> impl Iterator<Item = &'static Contract> {
+    PROJECTIONS.into_iter().chain([&SEARCH])
+}
+
+/// Whether no projection of their stage is missing among `projections`, which are all of one stage.
 #[must_use]
-pub fn named(name: &str) -> Option<Vec<&'static Contract>> {
+pub fn is_whole_stage(projections: &[&'static Contract]) -> bool {
+    let is_of_it = |other: &&Contract| projections.iter().any(|one| one.stage == other.stage);
+    every().filter(is_of_it).all(|other| projections.contains(&other))
+}
+
+/// The projections a name stands for, by stage: one, the journey's (which is the timeline), or all.
+#[must_use]
+pub fn named(name: &str) -> Option<Vec<Vec<&'static Contract>>> {
     match name {
-        "all" => Some(PROJECTIONS.to_vec()),
-        "journey" => Some(vec![&TIMELINE]),
-        _ => PROJECTIONS.into_iter().find(|projection| projection.name == name).map(|found| vec![found]),
+        "all" => Some(vec![vec![&SEARCH], PROJECTIONS.to_vec()]),
+        "journey" => Some(vec![vec![&TIMELINE]]),
+        _ => every().find(|projection| projection.name == name).map(|found| vec![vec![found]]),
     }
 }

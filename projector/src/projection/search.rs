@@ -36,14 +36,18 @@ impl Search {
     }
 }
 
-/// What is searched: the requester's own words. Postgres' parser keeps an address in one piece.
-fn content(ring: &KeyRing, event: &Envelope, data: &TicketSubmitted) -> String {
-    let parts = [
-        open_with(ring, event.id, "name", &data.requester.name),
-        open_with(ring, event.id, "email", &data.requester.email),
-        open_with(ring, event.id, "description", &data.description),
-    ];
-    parts.into_iter().flatten().collect::<Vec<_>>().join("\n")
+/// What is searched: the requester's own words; nothing of somebody who was erased. Postgres' parser keeps an address in
+/// one piece.
+pub(crate) fn content(name: Option<&str>, email: Option<&str>, description: Option<&str>) -> Option<String> {
+    let parts: Vec<_> = [name, email, description].into_iter().flatten().collect();
+    (!parts.is_empty()).then(|| parts.join("\n"))
+}
+
+fn opened(ring: &KeyRing, event: &Envelope, data: &TicketSubmitted) -> Option<String> {
+    let name = open_with(ring, event.id, "name", &data.requester.name);
+    let email = open_with(ring, event.id, "email", &data.requester.email);
+    let description = open_with(ring, event.id, "description", &data.description);
+    content(name.as_deref(), email.as_deref(), description.as_deref())
 }
 
 impl Projection for Search {
@@ -55,9 +59,11 @@ impl Projection for Search {
         for Fact { event, says } in &facts {
             match says {
                 Some(TicketEvent::Submitted(data)) => {
-                    texts.numbers.push(event.position.0);
-                    texts.tickets.push(event.subject.to_string());
-                    texts.contents.push(content(&ring, event, data));
+                    if let Some(content) = opened(&ring, event, data) {
+                        texts.numbers.push(event.position.0);
+                        texts.tickets.push(event.subject.to_string());
+                        texts.contents.push(content);
+                    }
                 }
                 Some(TicketEvent::Analyzed(data)) => {
                     languages.insert(event.subject.to_string(), data.language.clone());
@@ -87,7 +93,7 @@ async fn add(connection: &mut PgConnection, texts: &Texts) -> anyhow::Result<()>
     Ok(())
 }
 
-/// A language counts from the first analysis that names it; another one later adds its stems.
+/// The language of the latest analysis counts; the stems of an earlier one go.
 async fn tell_languages(
     connection: &mut PgConnection,
     languages: BTreeMap<String, String>,
@@ -98,7 +104,7 @@ async fn tell_languages(
     let (tickets, languages): (Vec<_>, Vec<_>) = languages.into_iter().unzip();
     let query = sqlx::query!(
         "update projector.search
-         set stems_of = told.language, words = words || projector.stems(told.language, words)
+         set stems_of = told.language, words = projector.with_stems(told.language, words)
          from unnest($1::text[], $2::text[]) told (ticket, language)
          where ticket_id = told.ticket and stems_of is distinct from told.language",
         &tickets,

@@ -13,10 +13,7 @@ use super::{
     place::{self, LIVE},
     plan::{self, Build},
 };
-use crate::projection::{
-    STAGE,
-    contract::{Contract, SIMILAR, TICKETS, TIMELINE},
-};
+use crate::projection::contract::{Contract, SEARCH, SIMILAR, TICKETS, TIMELINE, is_whole_stage};
 
 /// Events caught up in one transaction.
 const WINDOW: i64 = 4_000;
@@ -25,7 +22,7 @@ const NEAR: i64 = 200;
 /// Live tickets replaced while the live projection waits.
 const LIVE_PORTION: usize = 200;
 
-/// Comes near to the head of the log.
+/// Comes near to where it may go.
 pub(super) async fn to_head(
     rebuild: &Rebuild,
     mut build: Build,
@@ -34,7 +31,7 @@ pub(super) async fn to_head(
     let mut connection = rebuild.connection().await?;
     place::create_parts(&mut connection, build.place).await?;
     loop {
-        let to = head(&mut connection).await?;
+        let to = goal(&mut connection, &build.projections).await?;
         if to.0 - build.through.0 <= NEAR {
             return Ok(Ended::Built(build));
         }
@@ -59,8 +56,28 @@ pub(super) async fn to(
     Ok(())
 }
 
-async fn head(connection: &mut PgConnection) -> Result<Position, sqlx::Error> {
-    Ok(Position(sqlx::query_scalar!("select position from log.head").fetch_one(connection).await?))
+/// How far a build of these may go: to the head of the log; but without the rest of their stage not beyond that one's
+/// checkpoint. The exchange brings the checkpoint to where the build is, and the rest would never see what lies between.
+pub(super) async fn goal(
+    connection: &mut PgConnection,
+    projections: &[&'static Contract],
+) -> Result<Position, sqlx::Error> {
+    if is_whole_stage(projections) {
+        Ok(Position(sqlx::query_scalar!("select position from log.head").fetch_one(connection).await?))
+    } else {
+        checkpoint(connection, stage_of(projections)).await
+    }
+}
+
+/// The stage of projections, which are all of one.
+pub(super) fn stage_of(projections: &[&'static Contract]) -> &'static str {
+    projections.first().map_or("", |projection| projection.stage)
+}
+
+/// Where the live projections of a stage are.
+pub(super) async fn checkpoint(connection: &mut PgConnection, stage: &str) -> Result<Position, sqlx::Error> {
+    let query = sqlx::query_scalar!("select position from subscription.checkpoints where name = $1", stage);
+    Ok(Position(query.fetch_optional(connection).await?.unwrap_or_default()))
 }
 
 /// One transaction's worth on the way to `to`.
@@ -121,7 +138,8 @@ async fn replace(
     tickets: &[TicketId],
     rows: Built,
 ) -> anyhow::Result<()> {
-    for (contract, key) in [(&TICKETS, "id"), (&TIMELINE, "ticket_id"), (&SIMILAR, "ticket_id")] {
+    for contract in [&TICKETS, &TIMELINE, &SIMILAR, &SEARCH] {
+        let key = if *contract == TICKETS { "id" } else { "ticket_id" };
         if projections.contains(&contract) {
             let statement = format!("delete from {schema}.{} where {key} = any($1)", contract.table);
             sqlx::query(AssertSqlSafe(statement)).bind(ids(tickets)).execute(&mut *connection).await?;
@@ -130,26 +148,31 @@ async fn replace(
     rows.copy(connection, schema, projections).await
 }
 
-/// Replaces the live rows of these tickets, a portion at a time. The counters stay: they hold the differences of what
+/// Replaces the live rows of these tickets, a portion at a time and stage by stage. The counters stay: they hold the differences of what
 /// was projected, not of what stands in the rows.
 pub(super) async fn live_tickets(rebuild: &Rebuild, tickets: &[TicketId]) -> anyhow::Result<()> {
     let mut connection = rebuild.connection().await?;
-    for portion in tickets.chunks(LIVE_PORTION) {
-        let mut transaction = connection.begin().await?;
-        let through = hold_checkpoint(&mut transaction).await?;
-        let rows = fold(rebuild, &mut transaction, portion, through, through).await?;
-        replace(&mut transaction, LIVE, &[&TICKETS, &TIMELINE, &SIMILAR], portion, rows).await?;
-        transaction.commit().await?;
+    for projections in [&[&TICKETS, &TIMELINE, &SIMILAR][..], &[&SEARCH]] {
+        for portion in tickets.chunks(LIVE_PORTION) {
+            let mut transaction = connection.begin().await?;
+            let through = hold_checkpoint(&mut transaction, stage_of(projections)).await?;
+            let rows = fold(rebuild, &mut transaction, portion, through, through).await?;
+            replace(&mut transaction, LIVE, projections, portion, rows).await?;
+            transaction.commit().await?;
+        }
     }
     Ok(())
 }
 
-/// The position of the live projection, which waits from here to the end of the transaction.
-pub(super) async fn hold_checkpoint(connection: &mut PgConnection) -> Result<Position, sqlx::Error> {
+/// The position of the live projections of a stage, which wait from here to the end of the transaction.
+pub(super) async fn hold_checkpoint(
+    connection: &mut PgConnection,
+    stage: &str,
+) -> Result<Position, sqlx::Error> {
     let position = sqlx::query_scalar!(
         "insert into subscription.checkpoints (name) values ($1)
          on conflict (name) do update set name = excluded.name returning position",
-        STAGE,
+        stage,
     );
     Ok(Position(position.fetch_one(connection).await?))
 }

@@ -8,14 +8,12 @@ use schemas::Position;
 use sqlx::{AssertSqlSafe, Connection as _, PgConnection, Row as _};
 
 use super::{
-    Observer, Rebuild, Step, catch_up,
+    Observer, Rebuild, Step,
+    catch_up::{self, checkpoint, stage_of},
     place::{self, LIVE, Place},
     plan,
 };
-use crate::projection::{
-    STAGE,
-    contract::{Contract, STATISTICS, TICKETS},
-};
+use crate::projection::contract::{Contract, STATISTICS, TICKETS};
 
 /// How long the live projection may take to come to where the other one is.
 const PATIENCE: Duration = Duration::from_secs(30);
@@ -69,9 +67,10 @@ pub(super) async fn compare(
 ) -> anyhow::Result<Comparison> {
     let mut build = plan::load(&rebuild.pool, place).await?.context("nothing stands there")?;
     let mut live = rebuild.connection().await?;
-    wait_for_live(&mut live, build.through).await?;
+    let stage = stage_of(&build.projections);
+    wait_for_live(&mut live, stage, build.through).await?;
     let mut snapshot = live.begin_with("begin isolation level repeatable read, read only").await?;
-    let position = checkpoint(&mut snapshot).await?;
+    let position = checkpoint(&mut snapshot, stage).await?;
     let mut anew = rebuild.connection().await?;
     catch_up::to(rebuild, &mut anew, &mut build, position).await?;
     observe(Step::Compare);
@@ -90,14 +89,9 @@ pub(super) async fn compare(
     Ok(comparison)
 }
 
-async fn checkpoint(connection: &mut PgConnection) -> Result<Position, sqlx::Error> {
-    let query = sqlx::query_scalar!("select position from subscription.checkpoints where name = $1", STAGE);
-    Ok(Position(query.fetch_optional(connection).await?.unwrap_or_default()))
-}
-
-async fn wait_for_live(connection: &mut PgConnection, wanted: Position) -> anyhow::Result<()> {
+async fn wait_for_live(connection: &mut PgConnection, stage: &str, wanted: Position) -> anyhow::Result<()> {
     let waiting = async {
-        while checkpoint(connection).await? < wanted {
+        while checkpoint(connection, stage).await? < wanted {
             tokio::time::sleep(ASK_EVERY).await;
         }
         anyhow::Ok(())

@@ -10,14 +10,12 @@ use schemas::Position;
 use sqlx::{Connection as _, PgConnection, PgPool};
 
 use super::{
-    Rebuild, catch_up,
+    Rebuild,
+    catch_up::{self, stage_of},
     place::{self, LIVE, Place},
     plan::{self, Build},
 };
-use crate::projection::{
-    STAGE,
-    contract::{Contract, PROJECTIONS},
-};
+use crate::projection::contract::{Contract, is_whole_stage};
 
 /// While it waits for readers to finish, new ones wait behind it: it gives up and tries again.
 const TRIES: u32 = 10;
@@ -52,7 +50,9 @@ async fn once(rebuild: &Rebuild, place: Place) -> anyhow::Result<Position> {
     let mut transaction = connection.begin().await?;
     same_columns(&mut transaction, &build).await?;
     place::create_parts(&mut transaction, place).await?;
-    let live = catch_up::hold_checkpoint(&mut transaction).await?;
+    let live = catch_up::hold_checkpoint(&mut transaction, stage_of(&build.projections)).await?;
+    let takes_along = is_whole_stage(&build.projections) || build.through <= live;
+    ensure!(takes_along, "the live projection is behind what stands there");
     catch_up::to(rebuild, &mut transaction, &mut build, live).await?;
     place::execute(&mut transaction, "set local lock_timeout = '1s'".to_owned()).await?;
     place::exchange(&mut transaction, place, &build.projections).await?;
@@ -97,7 +97,7 @@ async fn remember(
     sqlx::query!(
         "update subscription.checkpoints set position = $2, attempts = 0, updated_at = clock_timestamp()
          where name = $1 and position < $2",
-        STAGE,
+        stage_of(&build.projections),
         build.through.0,
     )
     .execute(connection)
@@ -124,9 +124,9 @@ async fn note_versions(
 }
 
 /// Notes, where nothing was projected yet, that the live tables are of the versions this build makes.
-pub(super) async fn note_fresh(pool: &PgPool) -> Result<(), sqlx::Error> {
-    let names: Vec<String> = PROJECTIONS.iter().map(|projection| projection.name.to_owned()).collect();
-    let versions: Vec<i32> = PROJECTIONS.iter().map(|projection| projection.version).collect();
+pub(super) async fn note_fresh(pool: &PgPool, projections: &[&'static Contract]) -> Result<(), sqlx::Error> {
+    let names: Vec<String> = projections.iter().map(|projection| projection.name.to_owned()).collect();
+    let versions: Vec<i32> = projections.iter().map(|projection| projection.version).collect();
     let query = sqlx::query!(
         "insert into projector.versions (projection, version, through)
          select *, 0 from unnest($1::text[], $2::integer[])
@@ -134,7 +134,7 @@ pub(super) async fn note_fresh(pool: &PgPool) -> Result<(), sqlx::Error> {
          on conflict do nothing",
         &names,
         &versions,
-        STAGE,
+        stage_of(projections),
     );
     query.execute(pool).await.map(drop)
 }

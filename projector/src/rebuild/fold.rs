@@ -7,16 +7,17 @@ use chrono::{DateTime, Utc};
 use event_store::PersonalKeys;
 use schemas::{Envelope, Position};
 use service_host::clock;
-use sqlx::PgConnection;
+use sqlx::{AssertSqlSafe, PgConnection};
 use tokio::runtime::Handle;
 
 use super::{copy_text::Rows, place::PARTS};
 use crate::{
     projection::{
-        contract::{Contract, REQUESTERS, SIMILAR, STATISTICS, TICKETS, TIMELINE},
+        contract::{Contract, REQUESTERS, SEARCH, SIMILAR, STATISTICS, TICKETS, TIMELINE},
         embeddings::bytes,
         fact::{self, Fact, place},
         fold::{Folded, Place, fold_stream},
+        search::content,
         timeline::Entry,
     },
     read_model::Ticket,
@@ -45,6 +46,16 @@ pub(super) struct Built {
     embeddings: Rows,
     statistics: Rows,
     requesters: Rows,
+    search: Texts,
+}
+
+/// What Postgres takes apart itself, by column.
+#[derive(Debug, Default)]
+struct Texts {
+    numbers: Vec<i64>,
+    tickets: Vec<String>,
+    languages: Vec<Option<String>>,
+    contents: Vec<String>,
 }
 
 /// Whole streams, one after another.
@@ -69,6 +80,7 @@ impl Streams {
                 if let Some(folded) = ticket {
                     built.ticket(&folded.ticket)?;
                     built.embedding(&folded);
+                    built.words(folded.ticket);
                 }
                 built.entries(stream, &self.first_projected)?;
             }
@@ -102,6 +114,9 @@ impl Built {
                 copy.finish().await.with_context(|| format!("copying into {table}"))?;
             }
         }
+        if projections.contains(&&SEARCH) {
+            self.search.add(connection, schema).await.context("adding to search")?;
+        }
         Ok(())
     }
 
@@ -128,6 +143,16 @@ impl Built {
         let (ticket, rows) = (&folded.ticket, &mut self.embeddings);
         rows.text(&ticket.id).plain(ticket.number).time(ticket.created_at).text(&embedding.space);
         rows.plain(embedding.scale).bytes(&bytes(&embedding.steps())).end();
+    }
+
+    fn words(&mut self, ticket: Ticket) {
+        let content = content(ticket.name.as_deref(), ticket.email.as_deref(), ticket.description.as_deref());
+        if let Some(content) = content {
+            self.search.numbers.push(ticket.number);
+            self.search.tickets.push(ticket.id);
+            self.search.languages.push(ticket.language);
+            self.search.contents.push(content);
+        }
     }
 
     fn entries(&mut self, stream: &[Fact<'_>], first_projected: &FirstProjected) -> anyhow::Result<()> {
@@ -159,5 +184,17 @@ impl Built {
             rows.text(id).plain(share.tickets).plain(share.open).plain(share.negative).plain(share.reopened);
             rows.time(*first_ticket_at).time(*last_ticket_at).plain(last_number).end();
         }
+    }
+}
+
+impl Texts {
+    async fn add(self, connection: &mut PgConnection, schema: &str) -> Result<(), sqlx::Error> {
+        let statement = format!(
+            "insert into {schema}.search (number, ticket_id, stems_of, words)
+             select number, ticket_id, language, projector.with_stems(language, to_tsvector('simple', content))
+             from unnest($1::bigint[], $2::text[], $3::text[], $4::text[]) new (number, ticket_id, language, content)"
+        );
+        let query = sqlx::query(AssertSqlSafe(statement)).bind(self.numbers).bind(self.tickets);
+        query.bind(self.languages).bind(self.contents).execute(connection).await.map(drop)
     }
 }

@@ -34,7 +34,7 @@ use schemas::{Position, TicketId};
 use sqlx::{Connection as _, PgConnection, PgPool, postgres::PgConnectOptions};
 use tokio_util::sync::CancellationToken;
 
-use crate::projection::contract::{Contract, PROJECTIONS};
+use crate::projection::contract::Contract;
 use digest::Comparison;
 use place::Place;
 use plan::Build;
@@ -139,7 +139,8 @@ impl Rebuild {
         Err(Busy.into())
     }
 
-    /// Builds `projections` in `place` up to the head of the log, going on with what stands there already.
+    /// Builds `projections`, all of one stage, in `place` up to the head of the log, going on with what stands there
+    /// already. Where some of their stage are missing, it goes as far as the live ones are.
     ///
     /// # Errors
     /// When the database fails, or an event cannot be applied.
@@ -215,22 +216,26 @@ impl Rebuild {
     }
 }
 
-/// Notes, on a database that has projected nothing yet, that its tables are of the versions this build makes.
+/// Notes, where `projections`, all of one stage, have projected nothing yet, that their tables are of the versions this
+/// build makes.
 ///
 /// # Errors
 /// When the database fails.
-pub async fn note_fresh(pool: &PgPool) -> Result<(), sqlx::Error> {
-    exchange::note_fresh(pool).await
+pub async fn note_fresh(pool: &PgPool, projections: &[&'static Contract]) -> Result<(), sqlx::Error> {
+    exchange::note_fresh(pool, projections).await
 }
 
-/// The projections whose tables an older build made.
+/// Those of `projections` whose tables an older build made.
 ///
 /// # Errors
 /// When the database cannot be asked.
-pub async fn outdated(pool: &PgPool) -> Result<Vec<&'static Contract>, sqlx::Error> {
+pub async fn outdated(
+    pool: &PgPool,
+    projections: &[&'static Contract],
+) -> Result<Vec<&'static Contract>, sqlx::Error> {
     let rows = sqlx::query!("select projection, version from projector.versions").fetch_all(pool).await?;
     let is_current = |projection: &Contract| {
         rows.iter().any(|row| (row.projection.as_str(), row.version) == projection.id())
     };
-    Ok(PROJECTIONS.into_iter().filter(|projection| !is_current(projection)).collect())
+    Ok(projections.iter().copied().filter(|projection| !is_current(projection)).collect())
 }

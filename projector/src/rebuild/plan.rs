@@ -6,10 +6,10 @@ use schemas::Position;
 use sqlx::{PgConnection, PgPool};
 
 use super::{
-    Rebuild,
+    Rebuild, catch_up,
     place::{self, Place},
 };
-use crate::projection::contract::{Contract, PROJECTIONS};
+use crate::projection::contract::{Contract, every};
 
 /// What stands, or shall stand, in a place.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -45,14 +45,14 @@ pub async fn load(pool: &PgPool, place: Place) -> anyhow::Result<Option<Build>> 
         place.schema(),
     );
     let Some(row) = row.fetch_optional(pool).await? else { return Ok(None) };
-    let known = |name: &String| PROJECTIONS.into_iter().find(|projection| projection.name == name);
+    let known = |name: &String| every().find(|projection| projection.name == name);
     let projections: Option<Vec<_>> = row.projections.iter().map(known).collect();
     let projections = projections.context("a projection of another build of the hub stands there")?;
     let current = projections.iter().map(|projection| projection.version).eq(row.versions);
     Ok(Some(Build { place, projections, current, through: Position(row.through), finished: row.finished }))
 }
 
-/// The build that stands in `place` if it is of the same projections, or else a new one up to the head of the log.
+/// The build that stands in `place` if it is of the same projections, or else a new one.
 pub(super) async fn start_or_resume(
     rebuild: &Rebuild,
     place: Place,
@@ -66,14 +66,14 @@ pub(super) async fn start_or_resume(
     }
     rebuild.discard(place).await?;
     let mut connection = rebuild.connection().await?;
-    let through = sqlx::query_scalar!("select position from log.head").fetch_one(&mut connection).await?;
+    let through = catch_up::goal(&mut connection, projections).await?;
     let mut transaction = sqlx::Connection::begin(&mut connection).await?;
     place::create(&mut transaction, place, projections).await?;
-    insert(&mut transaction, place, projections, Position(through)).await?;
-    split(&mut transaction, place, Position(through), rebuild.pace.portion).await?;
+    insert(&mut transaction, place, projections, through).await?;
+    split(&mut transaction, place, through, rebuild.pace.portion).await?;
     transaction.commit().await?;
     let projections = projections.to_vec();
-    Ok(Build { place, projections, current: true, through: Position(through), finished: false })
+    Ok(Build { place, projections, current: true, through, finished: false })
 }
 
 async fn insert(

@@ -82,12 +82,17 @@ impl Hub {
         sqlx::raw_sql(truncate).execute(self.pool()).await.unwrap();
     }
 
-    /// Ends the projection as a crash would, and starts another at the start of the log.
-    pub(crate) async fn project_again(&mut self) {
+    /// Ends the projection as a crash would.
+    pub(crate) async fn stop_projection(&mut self) {
         for running in self.projections.drain(..) {
             running.abort();
             let _ = running.await;
         }
+    }
+
+    /// Ends the projection as a crash would, and starts another at the start of the log.
+    pub(crate) async fn project_again(&mut self) {
+        self.stop_projection().await;
         sqlx::raw_sql("update subscription.checkpoints set position = 0").execute(self.pool()).await.unwrap();
         self.progress = Progress::new(projection::STAGE);
         self.searchable = Progress::new(projection::search::STAGE);

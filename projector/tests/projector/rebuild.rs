@@ -8,7 +8,7 @@ use std::sync::{
 use projector::{
     drift,
     projection::{
-        contract::{Contract, PROJECTIONS, STATISTICS, named},
+        contract::{Contract, PROJECTIONS, SEARCH, STATISTICS, named},
         erasure::erase,
     },
     rebuild::{Busy, Ended, Pace, Rebuild, Step, digest::Comparison, outdated, place::Place},
@@ -212,6 +212,84 @@ async fn one_projection_is_made_anew_without_the_others() {
 }
 
 #[tokio::test]
+async fn words_are_made_anew_while_they_are_searched() {
+    let hub = busy_log().await;
+    let (before, indexes) = (words(&hub).await, indexes(&hub).await);
+    let rebuild = hub.rebuild();
+    build(&rebuild, Place::Next, &[&SEARCH]).await;
+    hub.submit(6, ADA, "Cloud").await;
+    hub.analyze(6, ADA, LABELS).await;
+    hub.settled().await;
+    let comparison = compare(&rebuild).await;
+    assert!(comparison.is_equal(), "{comparison:?}");
+    assert_eq!(comparison.projections[0].anew.rows, 6);
+    let (table, tickets) = (live_table(&hub, "search").await, live_table(&hub, "tickets").await);
+    let stop = AtomicBool::new(false);
+    let searcher = async {
+        while !stop.load(Ordering::Relaxed) {
+            let found = hub.data("/api/tickets?q=grace@example.com").await;
+            assert_eq!(found.as_array().unwrap().len(), 4);
+        }
+    };
+    let exchange = async {
+        let position = rebuild.exchange(Place::Next).await.unwrap();
+        stop.store(true, Ordering::Relaxed);
+        position
+    };
+    assert_eq!(tokio::join!(searcher, exchange).1, hub.head().await);
+    assert_ne!(live_table(&hub, "search").await, table);
+    assert_eq!(live_table(&hub, "tickets").await, tickets, "nothing else is touched");
+    assert_eq!(words(&hub).await[..5], before);
+    assert_eq!(self::indexes(&hub).await, indexes);
+    hub.submit(7, "grace@example.com", "Cloud").await;
+    hub.settled().await;
+    assert_eq!(hub.data("/api/tickets?q=grace@example.com").await.as_array().unwrap().len(), 5);
+}
+
+async fn words(hub: &Hub) -> Vec<Value> {
+    let query = "select to_jsonb(s) from projector.search s order by number";
+    sqlx::query_scalar(query).fetch_all(hub.pool()).await.unwrap()
+}
+
+#[tokio::test]
+async fn words_that_a_hand_was_in_are_found_and_made_anew() {
+    let hub = busy_log().await;
+    let before = words(&hub).await;
+    sqlx::raw_sql("update projector.search set words = '' where number = 4")
+        .execute(hub.pool())
+        .await
+        .unwrap();
+    let found = drift::check(&hub.rebuild()).await.unwrap().unwrap();
+    let differing = found.projections.iter().filter(|one| one.live != one.anew);
+    assert_eq!(differing.map(|one| one.projection.name).collect::<Vec<_>>(), ["search"]);
+    hub.rebuild().tickets(&[ticket_id(2)]).await.unwrap();
+    assert_eq!(words(&hub).await, before);
+}
+
+#[tokio::test]
+async fn the_stems_are_those_of_the_latest_language_only() {
+    let stems = "select projector.with_stems('de', projector.with_stems('en', to_tsvector('simple', 'printers drucken')))
+                 = projector.with_stems('de', to_tsvector('simple', 'printers drucken'))";
+    let hub = Hub::without_projection().await;
+    assert!(sqlx::query_scalar::<_, bool>(stems).fetch_one(hub.pool()).await.unwrap());
+}
+
+#[tokio::test]
+async fn what_is_made_anew_alone_takes_no_event_from_the_others() {
+    let mut hub = busy_log().await;
+    hub.stop_projection().await;
+    let projected = hub.head().await;
+    hub.submit(6, ADA, "Cloud").await;
+    let rebuild = hub.rebuild();
+    build(&rebuild, Place::Next, &[&STATISTICS]).await;
+    assert_eq!(rebuild.exchange(Place::Next).await.unwrap(), projected, "no further than the live tickets");
+    hub.start_projection();
+    hub.settled().await;
+    assert_eq!(hub.data("/api/tickets").await.as_array().unwrap().len(), 6);
+    assert!(drift::check(&rebuild).await.unwrap().unwrap().is_equal());
+}
+
+#[tokio::test]
 async fn a_hand_in_the_tables_is_found_and_a_ticket_is_made_anew() {
     let hub = busy_log().await;
     let before = everything(&hub).await;
@@ -285,11 +363,12 @@ async fn tables_of_an_older_version_are_made_anew_at_the_start() {
     .execute(hub.pool())
     .await
     .unwrap();
-    let stale: Vec<_> = outdated(hub.pool()).await.unwrap().iter().map(|contract| contract.name).collect();
+    let stale = outdated(hub.pool(), &PROJECTIONS).await.unwrap();
+    let stale: Vec<_> = stale.iter().map(|contract| contract.name).collect();
     assert_eq!(stale, ["tickets", "statistics", "requesters", "similar"]);
     let rebuild = hub.rebuild();
-    bring_up_to_date(&hub.services, &rebuild, &hub.progress, &CancellationToken::new()).await;
-    assert!(outdated(hub.pool()).await.unwrap().is_empty());
+    bring_up_to_date(&hub.services, &rebuild, &PROJECTIONS, &hub.progress, &CancellationToken::new()).await;
+    assert!(outdated(hub.pool(), &PROJECTIONS).await.unwrap().is_empty());
     assert_eq!(everything(&hub).await, before);
 }
 
@@ -297,8 +376,9 @@ async fn tables_of_an_older_version_are_made_anew_at_the_start() {
 async fn an_empty_database_needs_no_rebuild() {
     let hub = Hub::without_projection().await;
     hub.submit(1, ADA, "Cloud").await;
-    bring_up_to_date(&hub.services, &hub.rebuild(), &hub.progress, &CancellationToken::new()).await;
-    assert!(outdated(hub.pool()).await.unwrap().is_empty());
+    bring_up_to_date(&hub.services, &hub.rebuild(), &PROJECTIONS, &hub.progress, &CancellationToken::new())
+        .await;
+    assert!(outdated(hub.pool(), &PROJECTIONS).await.unwrap().is_empty());
     let previous: i64 =
         sqlx::query_scalar("select count(*) from projector.builds").fetch_one(hub.pool()).await.unwrap();
     assert_eq!(previous, 0);
@@ -306,9 +386,8 @@ async fn an_empty_database_needs_no_rebuild() {
 
 #[test]
 fn projections_have_names() {
-    let names =
-        |name| named(name).map(|found| found.iter().map(|contract| contract.name).collect::<Vec<_>>());
-    assert_eq!(names("all").unwrap().len(), 5);
-    assert_eq!((names("journey"), names("similar")), (Some(vec!["timeline"]), Some(vec!["similar"])));
+    let names = |name| named(name).map(|found| found.concat().iter().map(|one| one.name).collect::<Vec<_>>());
+    assert_eq!(names("all").unwrap().len(), 6);
+    assert_eq!((names("journey"), names("search")), (Some(vec!["timeline"]), Some(vec!["search"])));
     assert_eq!(json!(names("ticket")), Value::Null);
 }

@@ -6,7 +6,11 @@ mod support;
 
 use event_store::{MasterKeys, PersonalKeys};
 use projector::{
-    projection::{STAGE, Tickets},
+    projection::{
+        STAGE, Tickets,
+        contract::{PROJECTIONS, SEARCH},
+        search::{self, Search},
+    },
     rebuild::note_fresh,
 };
 use schemas::Position;
@@ -36,13 +40,17 @@ impl Desk {
         let master = MasterKeys::from_file(self.key_file.as_ref()).unwrap();
         let pool = self.hub.store.pool();
         let keys = PersonalKeys::open(pool.clone(), master).await.unwrap();
-        note_fresh(pool).await.unwrap();
+        note_fresh(pool, &PROJECTIONS).await.unwrap();
+        note_fresh(pool, &[&SEARCH]).await.unwrap();
         let events = self.hub.store.read_all(Position::START, 100).await.unwrap();
-        Tickets::new(keys).apply(&mut pool.acquire().await.unwrap(), &events).await.unwrap();
+        let mut connection = pool.acquire().await.unwrap();
+        Tickets::new(keys.clone()).apply(&mut connection, &events).await.unwrap();
+        Search::new(keys).apply(&mut connection, &events).await.unwrap();
         sqlx::query(
-            "insert into subscription.checkpoints (name, position) select $1, position from log.head",
+            "insert into subscription.checkpoints (name, position)
+             select stage, position from log.head, unnest($1::text[]) stage",
         )
-        .bind(STAGE)
+        .bind([STAGE, search::STAGE])
         .execute(pool)
         .await
         .unwrap();
@@ -64,7 +72,9 @@ impl Desk {
 #[tokio::test]
 async fn a_read_model_is_compared_made_anew_and_taken_back() {
     let desk = Desk::start().await;
-    desk.rebuild(&["--shadow"]).await.says("timeline     equal    7 rows");
+    let answer = desk.rebuild(&["--shadow"]).await;
+    answer.says("timeline     equal    7 rows");
+    answer.says("search       equal    7 rows");
     sqlx::raw_sql("update projector.timeline set actor = 'mallory'")
         .execute(desk.hub.store.pool())
         .await
@@ -107,7 +117,7 @@ async fn what_cannot_be_rebuilt_is_said() {
     let desk = Desk::start().await;
     desk.rebuild(&["tickest"])
         .await
-        .refuses("must be one of tickets, timeline, statistics, requesters, similar");
+        .refuses("must be one of tickets, timeline, statistics, requesters, similar, search");
     desk.rebuild(&["--rollback"]).await.refuses("nothing stands there");
     desk.rebuild(&["--ticket", "4711"]).await.refuses("not a ticket id");
 }

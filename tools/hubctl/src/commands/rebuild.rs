@@ -6,7 +6,7 @@ use anyhow::Context as _;
 use event_store::{MasterKeys, PersonalKeys};
 use indicatif::ProgressBar;
 use projector::{
-    projection::contract::{Contract, PROJECTIONS, named},
+    projection::contract::{Contract, every, named},
     rebuild::{
         Ended, Pace, Rebuild, Step,
         digest::{Comparison, Digest},
@@ -25,7 +25,7 @@ pub(crate) struct Args {
     /// File with the master key of personal data
     #[arg(long, env = "HUB_MASTER_KEY_FILE")]
     master_key_file: PathBuf,
-    /// Which read model: tickets, timeline (or journey), statistics, requesters, similar, or all
+    /// Which read model: tickets, timeline (or journey), statistics, requesters, similar, search, or all
     #[arg(default_value = "all", value_parser = parse_projections)]
     projection: Selected,
     /// Only compare it with the live one; ends with 1 when they differ
@@ -48,12 +48,12 @@ pub(crate) struct Args {
     gentle: bool,
 }
 
-/// At least one projection.
+/// At least one projection, by stage.
 #[derive(Clone)]
-struct Selected(Vec<&'static Contract>);
+struct Selected(Vec<Vec<&'static Contract>>);
 
 fn parse_projections(name: &str) -> Result<Selected, String> {
-    let names = || PROJECTIONS.map(|projection| projection.name).join(", ");
+    let names = || every().map(|projection| projection.name).collect::<Vec<_>>().join(", ");
     named(name).map(Selected).ok_or_else(|| format!("must be one of {}, journey, all", names()))
 }
 
@@ -77,7 +77,15 @@ pub(crate) async fn run(args: Args) -> anyhow::Result<ExitCode> {
         return part(&rebuild, args.ticket, args.from.map(Position)).await;
     }
     let place = if args.shadow { Place::Shadow } else { Place::Next };
-    whole(&rebuild, place, &args.projection.0).await
+    let mut ended = ExitCode::SUCCESS;
+    for projections in &args.projection.0 {
+        match whole(&rebuild, place, projections).await? {
+            Outcome::Equal => {}
+            Outcome::Differs => ended = ExitCode::FAILURE,
+            Outcome::Stopped => return Ok(ExitCode::FAILURE),
+        }
+    }
+    Ok(ended)
 }
 
 async fn roll_back(rebuild: &Rebuild) -> anyhow::Result<ExitCode> {
@@ -101,11 +109,20 @@ async fn part(
     Ok(ExitCode::SUCCESS)
 }
 
+/// What became of the projections of one stage.
+enum Outcome {
+    /// Made anew and live, or equal where that was the question.
+    Equal,
+    /// Another one than the live one, where that was the question.
+    Differs,
+    Stopped,
+}
+
 async fn whole(
     rebuild: &Rebuild,
     place: Place,
     projections: &[&'static Contract],
-) -> anyhow::Result<ExitCode> {
+) -> anyhow::Result<Outcome> {
     let started = Instant::now();
     let bar = view::progress("rebuilding");
     let observe = |step| show(&bar, step);
@@ -113,7 +130,7 @@ async fn whole(
     let Ended::Built(build) = ended? else {
         bar.abandon();
         println!("stopped; the live read model is as it was, and the next run goes on from here");
-        return Ok(ExitCode::FAILURE);
+        return Ok(Outcome::Stopped);
     };
     let compared = rebuild.compare(place, &observe).await;
     bar.finish_and_clear();
@@ -125,11 +142,11 @@ async fn whole(
     if place == Place::Shadow {
         rebuild.discard(place).await?;
         let equal = compared?.is_equal();
-        return Ok(if equal { ExitCode::SUCCESS } else { ExitCode::FAILURE });
+        return Ok(if equal { Outcome::Equal } else { Outcome::Differs });
     }
     let position = rebuild.exchange(place).await.context("exchanging the read models")?;
     println!("live since position {position}; hubctl rebuild --rollback goes back");
-    Ok(ExitCode::SUCCESS)
+    Ok(Outcome::Equal)
 }
 
 fn show(bar: &ProgressBar, step: Step) {
