@@ -1,6 +1,7 @@
 //! Which tickets are alike, by the angle between their embeddings: exact, over the newest tickets of the same space.
 
 use chrono::{DateTime, TimeDelta, Utc};
+use futures::TryStreamExt as _;
 use sqlx::PgPool;
 
 use super::{QueryError, ticket::TicketKey, timed};
@@ -50,9 +51,8 @@ pub async fn vector(pool: &PgPool, key: TicketKey) -> Result<Option<Vector>, Que
 /// # Errors
 /// As [`QueryError`].
 pub async fn likenesses(pool: &PgPool, of: &Vector, ahead: TimeDelta) -> Result<Vec<Likeness>, QueryError> {
-    let query = sqlx::query_as!(
-        Vector,
-        "select number, created_at, space, steps from projector.embeddings
+    let query = sqlx::query!(
+        "select number, created_at, steps from projector.embeddings
          where space = $1 and created_at <= $2 and number <> $3
          order by created_at desc limit $4",
         of.space,
@@ -60,13 +60,13 @@ pub async fn likenesses(pool: &PgPool, of: &Vector, ahead: TimeDelta) -> Result<
         of.number,
         COMPARED,
     );
-    let others = timed("select", "embeddings", query.fetch_all(pool)).await?;
-    let likeness = |other: &Vector| Likeness {
+    // Each is compared as it comes: neither are all of them held at once, nor is a thread kept for long.
+    let others = query.fetch(pool).map_ok(|other| Likeness {
         number: other.number,
         created_at: other.created_at,
         score: cosine(&of.steps, &other.steps),
-    };
-    Ok(others.iter().map(likeness).collect())
+    });
+    timed("select", "embeddings", others.try_collect()).await
 }
 
 /// These tickets, in no order.
