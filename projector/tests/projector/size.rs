@@ -1,4 +1,4 @@
-//! How lists and figures hold up with many tickets: p50 and p99 of documented questions over a small and a large read
+//! How answers hold up with many tickets: p50 and p99 of the documented questions over a small and a large read
 //! model, side by side. Nothing is asserted: times are for reading. `make bench-lists` runs it; SMALL and LARGE are numbers
 //! of tickets, ROUNDS how often each question is asked.
 
@@ -9,7 +9,8 @@ use base64::{Engine as _, engine::general_purpose::URL_SAFE_NO_PAD};
 
 use crate::hub::Hub;
 
-const QUESTIONS: [(&str, &str); 14] = [
+/// Parameters of a list; or a whole path, in which NEWEST is a ticket.
+const QUESTIONS: [(&str, &str); 26] = [
     ("newest", ""),
     ("by status", "status=open"),
     ("category, priority", "category=Security&priority=Critical"),
@@ -24,6 +25,24 @@ const QUESTIONS: [(&str, &str); 14] = [
     ("a rare word", "q=needle17"),
     ("a phrase, filtered", "q=%22drops%20every%22&status=open"),
     ("a prefix, filtered", "q=srv-7*&priority=High"),
+    ("ticket", "/api/tickets/NEWEST"),
+    ("its events", "/api/tickets/NEWEST/events"),
+    ("its journey", "/api/tickets/NEWEST/journey"),
+    ("its requester", "/api/tickets/NEWEST/requester"),
+    ("similar to it", "/api/tickets/NEWEST/similar"),
+    ("summary", "/api/tickets/stats/summary"),
+    ("summary of ten days", "/api/tickets/stats/summary?from=2025-12-05T00:00:00Z&to=2025-12-15T00:00:00Z"),
+    (
+        "ten days by the hour",
+        "/api/analytics/series?dimension=category&interval=hour&from=2025-12-02T00:00:00Z&to=2025-12-12T00:00:00Z",
+    ),
+    (
+        "months by the day",
+        "/api/analytics/series?dimension=category&interval=day&from=2025-12-01T00:00:00Z&to=2026-03-01T00:00:00Z",
+    ),
+    ("waiting times", "/api/analytics/times"),
+    ("topics", "/api/analytics/topics"),
+    ("confusion", "/api/analytics/confusion"),
 ];
 
 #[tokio::test]
@@ -72,10 +91,31 @@ async fn filled(tickets: i64) -> (Hub, i64) {
         "insert into projector.search (number, ticket_id, stems_of, words)
          select number, id, 'en', words || projector.stems('en', words)
          from projector.tickets, lateral (select to_tsvector('simple', description) as words) w where $1 > 0",
+        "insert into projector.requesters
+         select requester_id, count(*), count(*), 0, 0, min(created_at), max(created_at), max(number)
+         from projector.tickets where $1 > 0 group by requester_id",
+        "insert into projector.embeddings (ticket_id, number, created_at, space, scale, steps)
+         select id, number, created_at, 'minilm-l6', 0.004, decode(repeat(md5(id) || md5(id || 'b'), 12), 'hex')
+         from projector.tickets where $1 > 0",
+        "insert into projector.statistics (grain, at, dimension, label, other, count)
+         select 'hour', date_trunc('hour', created_at), dimension, label, other, count(*)
+         from projector.tickets, lateral (values
+             ('tickets', '', ''), ('analyzed', '', ''), ('status', status, ''), ('category', category, ''),
+             ('priority', priority, ''), ('sentiment', sentiment, ''), ('route', route, ''),
+             ('urgency', urgency::text, ''), ('request-type', request_type, ''),
+             ('confusion', request_type, category), ('assignee', assignee, status),
+             ('topic-error-code', 'E' || number % 300, ''), ('time-to-analysis', (number % 20)::text, '')
+         ) cell (dimension, label, other)
+         where $1 > 0 group by 2, 3, 4, 5",
+        "insert into projector.statistics (grain, at, dimension, label, other, count)
+         select grain, case grain when 'all' then 'epoch' else date_trunc('day', at) end, dimension, label, other, sum(count)
+         from projector.statistics, (values ('all'), ('day')) coarse (grain)
+         where $1 > 0 group by 1, 2, 3, 4, 5",
     ] {
         sqlx::query(statement).bind(tickets).execute(&mut *connection).await.unwrap();
     }
-    let analyze = "analyze projector.tickets, projector.timeline, projector.search";
+    let analyze = "analyze projector.tickets, projector.timeline, projector.search, projector.requesters,
+                           projector.embeddings, projector.statistics";
     sqlx::raw_sql(analyze).execute(&mut *connection).await.unwrap();
     drop(connection);
     (hub, tickets)
@@ -85,7 +125,9 @@ async fn asked((hub, tickets): &(Hub, i64), query: &str) -> Duration {
     let half = tickets / 2;
     let deep = URL_SAFE_NO_PAD.encode(format!("newest>{half}>{half}"));
     let began = Instant::now();
-    let reply = hub.get(&format!("/api/tickets?limit=50&{}", query.replace("DEEP", &deep))).await;
+    let query = query.replace("DEEP", &deep).replace("NEWEST", &tickets.to_string());
+    let path = if query.starts_with('/') { query } else { format!("/api/tickets?limit=50&{query}") };
+    let reply = hub.get(&path).await;
     assert_eq!(reply.status, StatusCode::OK, "{}", reply.text);
     began.elapsed()
 }
