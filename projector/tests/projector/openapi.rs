@@ -101,6 +101,8 @@ async fn a_method_that_a_path_does_not_take_is_refused_with_those_it_takes() {
         ("DELETE", "/api/tickets/1", "GET, HEAD"),
         ("POST", "/api/analytics/series", "GET, HEAD"),
         ("GET", "/api/tickets/1/comments", "POST"),
+        ("OPTIONS", "/api/tickets", "GET, POST, HEAD"),
+        ("OPTIONS", "/api/tickets/1/close", "POST"),
     ] {
         let request = Request::builder().method(method).uri(path).body(Body::empty()).unwrap();
         let reply = send(hub.router(), request).await;
