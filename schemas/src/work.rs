@@ -6,7 +6,7 @@
 use std::fmt;
 
 use schemars::JsonSchema;
-use serde::{Deserialize, Serialize};
+use serde::{Deserialize, Deserializer, Serialize, de::Error as _};
 
 use crate::{analysis::AnalysisOf, id::EventId, personal::Sealed};
 
@@ -89,9 +89,26 @@ pub enum Decision {
 #[serde(untagged, expecting = "must be a label, or a level of 1 to 10")]
 pub enum Decided {
     /// The level of an urgency, 1 to 10.
-    Level(#[schemars(range(min = 1, max = 10))] u8),
+    Level(
+        #[serde(deserialize_with = "whole")]
+        #[schemars(range(min = 1, max = 10))]
+        u8,
+    ),
     /// The label of any other decision.
     Label(String),
+}
+
+/// A number without a fraction: in JSON 3.0 is as whole as 3.
+///
+/// # Errors
+/// When it has one, or is none of 0 to 255.
+pub fn whole<'de, D: Deserializer<'de>>(deserializer: D) -> Result<u8, D::Error> {
+    let number = f64::deserialize(deserializer)?;
+    if number.fract() == 0.0 && (0.0..=255.0).contains(&number) {
+        Ok(number as u8)
+    } else {
+        Err(D::Error::custom("must be a whole number"))
+    }
 }
 
 impl<E, S> AnalysisOf<E, S> {
@@ -152,6 +169,7 @@ mod tests {
         for decided in [Decided::Level(9), Decided::Label("Cloud".to_owned())] {
             assert_eq!(serde_json::from_value::<Decided>(json!(decided)).unwrap(), decided);
         }
+        assert_eq!(serde_json::from_value::<Decided>(json!(9.0)).unwrap(), Decided::Level(9));
         for other in [json!(300), json!(-1), json!(1.5), json!(null), json!(["Cloud"])] {
             let refused = serde_json::from_value::<Decided>(other).unwrap_err();
             assert_eq!(refused.to_string(), "must be a label, or a level of 1 to 10");

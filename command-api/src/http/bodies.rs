@@ -1,7 +1,7 @@
 //! What each command on a ticket takes. The order of the fields is the order in the fingerprint.
 
 use schemars::JsonSchema;
-use schemas::work::{Decided, Decision};
+use schemas::work::{Decided, Decision, whole};
 use serde::{Deserialize, Serialize, de::DeserializeOwned};
 use sha2::{Digest as _, Sha256};
 use ticket::{
@@ -66,6 +66,7 @@ pub struct Close {}
 #[derive(Deserialize, Serialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct Confirm {
+    #[serde(deserialize_with = "whole")]
     #[schemars(range(min = 1, max = 5))]
     score: u8,
     #[serde(default, skip_serializing_if = "Option::is_none")]

@@ -2,9 +2,12 @@
 
 use serde_json::{Value, json};
 
-pub(super) const EVENT: &str = "id: 44\nevent: analyzed\ndata: {\"position\":44,\"type\":\"analyzed\",\"ticketId\":\"tkt_01M7Y26SRP2GSWW5NYTCYQ9D6A\"}\n\n";
-
 const ID: &str = "tkt_01M7Y26SRP2GSWW5NYTCYQ9D6A";
+
+pub(super) fn event() -> Value {
+    let data = "{\"position\":44,\"type\":\"analyzed\",\"ticketId\":\"tkt_01M7Y26SRP2GSWW5NYTCYQ9D6A\"}";
+    json!({ "id": "44", "event": "analyzed", "data": data })
+}
 
 pub(super) fn ticket() -> Value {
     json!({

@@ -31,7 +31,7 @@ use super::{
     statistics,
     statistics::{SummaryBody, SummaryParams},
     stream,
-    stream::StreamParams,
+    stream::{StreamParams, ToldEvent},
     table::Lines,
     ticket,
     ticket::TicketParams,
@@ -216,8 +216,8 @@ fn stream_operation() -> Operation {
         )
         .query::<StreamParams>()
         .example("type", "analyzed,assigned")
-        .header("Last-Event-ID", "The id of the last event the client has.", &json!({ "type": "string", "pattern": "^[0-9]{1,18}$" }), "44")
-        .answers_as::<Lines>("text/event-stream", 200, "Events, until the client goes.", examples::EVENT.into())
+        .header("Last-Event-ID", "The id of the last event the client has.", &json!({ "type": "string", "pattern": "^[0-9]{0,18}$" }), "44")
+        .answers_as::<ToldEvent>("text/event-stream", 200, "Events, until the client goes.", examples::event())
 }
 
 fn rooms_operation() -> Operation {

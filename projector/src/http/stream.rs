@@ -59,6 +59,24 @@ pub struct StreamParams {
     after: Option<Within<0, { i64::MAX }>>,
 }
 
+/// An event as it arrives at a client.
+#[derive(JsonSchema)]
+#[expect(dead_code, reason = "stands for the text of an event")]
+pub struct ToldEvent {
+    /// Its position in the log.
+    #[schemars(skip_serializing_if = "Option::is_none")]
+    id: Option<String>,
+    /// `ready`, `late`, or the short name of a type.
+    #[schemars(skip_serializing_if = "Option::is_none")]
+    event: Option<String>,
+    /// JSON.
+    #[schemars(skip_serializing_if = "Option::is_none")]
+    data: Option<String>,
+    /// Milliseconds to wait before coming back.
+    #[schemars(skip_serializing_if = "Option::is_none")]
+    retry: Option<u32>,
+}
+
 /// Short names of events.
 #[derive(Clone, Debug, Deserialize)]
 #[serde(try_from = "String")]
