@@ -1,7 +1,5 @@
 //! The description of the command side is the one that is committed.
 
-#![expect(clippy::unwrap_used, reason = "a panic is how a test fails")]
-
 use std::{fs, path::Path};
 
 #[test]
