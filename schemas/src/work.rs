@@ -107,7 +107,7 @@ pub fn whole<'de, D: Deserializer<'de>>(deserializer: D) -> Result<u8, D::Error>
     if number.fract() == 0.0 && (0.0..=255.0).contains(&number) {
         Ok(number as u8)
     } else {
-        Err(D::Error::custom("must be a whole number"))
+        Err(D::Error::custom("must be a whole number of 0 to 255"))
     }
 }
 

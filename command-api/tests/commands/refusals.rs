@@ -99,8 +99,8 @@ async fn bodies_that_cannot_be_read_are_explained() {
         ("comments", json!({ "text": 7 }), "invalid type"),
         ("comments", json!({ "text": "a", "author": "b" }), "unknown field `author`"),
         ("close", json!({ "force": true }), "unknown field `force`"),
-        ("confirm", json!({ "score": 4.5 }), "invalid type"),
-        ("confirm", json!({ "score": 300 }), "invalid value"),
+        ("confirm", json!({ "score": 4.5 }), "must be a whole number"),
+        ("confirm", json!({ "score": 300 }), "must be a whole number"),
         ("corrections", json!({ "field": "summary", "to": "x", "reason": "y" }), "unknown variant `summary`"),
         ("corrections", json!({ "field": "urgency", "to": 300, "reason": "y" }), "a label, or a level"),
     ] {
