@@ -133,13 +133,13 @@ impl<D: Destination> Service<D> {
         let name = intake::stage(sink);
         let (progress, status) = (Progress::new(name), Status::default());
         let health = health(metrics, &store, &progress, &status, zoho.as_ref());
-        let lane = Lane::new(store.clone(), keys, destination, settings.pace, status.clone());
+        let lane = Lane::new(store.clone(), keys, destination.clone(), settings.pace, status.clone());
         let appended = lane.appended();
         let stage = Stage { name, store, nats_url: settings.backbone.nats_url };
         shutdown
             .spawn("http", service_host::http::serve(listener, health.router(), Cors::none(), stop.clone()));
         shutdown.spawn("intake", projection::run(stage, Intake { sink }, progress, stop.clone()));
-        shutdown.spawn("status", status.watch(pool.clone(), sink, stop.clone()));
+        shutdown.spawn("status", status.watch(pool.clone(), destination, stop.clone()));
         if let Some(zoho) = &zoho {
             shutdown.spawn("schedule", schedule(settings.zoho, zoho.clone(), pool.clone(), stop.clone()));
         }

@@ -7,7 +7,11 @@ use sqlx::PgPool;
 use tokio::sync::watch;
 use tokio_util::sync::CancellationToken;
 
-use crate::{brake::Rest, metric};
+use crate::{
+    brake::Rest,
+    destination::{Destination, NoPermit},
+    metric, queue,
+};
 
 /// How often the tickets are counted.
 const COUNT_EVERY: Duration = Duration::from_secs(5);
@@ -95,13 +99,17 @@ impl Status {
     ///
     /// # Errors
     /// Never: a count that fails is left out.
-    pub async fn watch(
+    pub async fn watch<D: Destination>(
         self,
         pool: PgPool,
-        sink: &'static str,
+        destination: Arc<D>,
         stop: CancellationToken,
     ) -> anyhow::Result<()> {
+        let sink = destination.system();
         loop {
+            if let Err(error) = show_quota(&pool, &*destination).await {
+                tracing::warn!(%error, "cannot count the CRM calls left");
+            }
             match count(&pool, sink).await {
                 Ok(backlog) => self.show(sink, backlog),
                 Err(error) => tracing::warn!(%error, "cannot count the CRM backlog"),
@@ -125,6 +133,15 @@ impl Status {
         metric::breaker(sink, known.rest);
         metric::paused(sink, known.paused);
     }
+}
+
+/// Whether or not anything is being sent: a quota that others used up shows before the next ticket comes.
+async fn show_quota<D: Destination>(pool: &PgPool, destination: &D) -> Result<(), NoPermit> {
+    let now = queue::clock(pool).await?;
+    if let Some(forecast) = destination.forecast(now).await? {
+        metric::quota(destination.system(), forecast);
+    }
+    Ok(())
 }
 
 /// Counts the tickets by state.

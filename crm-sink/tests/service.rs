@@ -105,6 +105,8 @@ async fn the_service_delivers_what_is_in_the_log_and_says_how_it_is() {
         r#"crm_breaker_open{sink="zoho",breaker="config"} 0"#,
         r#"crm_token_state{state="held"} 1"#,
         r#"crm_requests_total{sink="zoho",call="fields",class="done"} 1"#,
+        // Of 1000; how many calls were made when they were last counted does not matter here.
+        r#"crm_quota_calls_left{sink="zoho"} 99"#,
     ] {
         assert!(metrics.contains(line), "{line} is not in\n{metrics}");
     }

@@ -285,9 +285,7 @@ impl Destination for Client {
     }
 
     async fn forecast(&self, now: DateTime<Utc>) -> Result<Option<Forecast>, NoPermit> {
-        let forecast = self.budget.forecast(now).await?;
-        metric::quota(SYSTEM, forecast);
-        Ok(Some(forecast))
+        Ok(Some(self.budget.forecast(now).await?))
     }
 
     async fn may_flush_early(&self, now: DateTime<Utc>) -> Result<bool, NoPermit> {

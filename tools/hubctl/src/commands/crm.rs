@@ -102,8 +102,8 @@ pub(crate) enum Args {
         #[arg(long)]
         days: Option<u32>,
         /// Who asks
-        #[arg(long, env = "USER")]
-        by: String,
+        #[arg(long, env = "USER", required_unless_present = "show")]
+        by: Option<String>,
         /// Only show what the latest comparison found
         #[arg(long)]
         show: bool,
@@ -211,7 +211,7 @@ pub(crate) async fn run(args: Args) -> anyhow::Result<ExitCode> {
             let was = if control::resume(&pool, sink).await? { "goes on" } else { "was not held up" };
             println!("the lane {was}");
         }
-        Args::Reconcile { of, days, by, show } => reconcile(&of, days, &by, show).await?,
+        Args::Reconcile { of, days, by, show } => reconcile(&of, days, by.as_deref(), show).await?,
         Args::MapCheck { print_default: true, .. } => {
             println!("{}", serde_json::to_string_pretty(&Mapping::default())?);
         }
@@ -276,10 +276,11 @@ fn found(findings: &reconciliation::Findings) -> String {
     format!("{missing} missing, {unknown} unknown, {double} double, {recovered} recovered")
 }
 
-async fn reconcile(of: &Of, days: Option<u32>, by: &str, show: bool) -> anyhow::Result<()> {
+async fn reconcile(of: &Of, days: Option<u32>, by: Option<&str>, show: bool) -> anyhow::Result<()> {
     let (pool, sink) = of.open()?;
     anyhow::ensure!(sink == crm_sink::zoho::SYSTEM, "a receiver of webhooks cannot be asked what it holds");
     if !show {
+        let by = by.context("--by says who asks")?;
         let now = queue::clock(&pool).await?;
         let since = days.map(|days| now - TimeDelta::days(days.into()));
         let run = reconciliation::ask(&pool, sink, by, since, now).await?;
