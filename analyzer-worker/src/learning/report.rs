@@ -124,8 +124,9 @@ fn alone(evaluation: &Evaluation) -> String {
 fn cross_validation(evaluation: &Evaluation) -> String {
     let rows = evaluation.cross_validation.iter().map(|(name, value)| format!("| {name} | {value:.2} |"));
     format!(
-        "## Cross-validation\n\nEvery ticket of the training part, answered by a model that had learned from the other \
-         four fifths. Settings were chosen by these figures, never by those of the hold-out.\n\n\
+        "## Cross-validation\n\nA fifth of the training part (more with `--folds`), answered by a model that had \
+         learned from the other four fifths. Temperatures and thresholds follow from these answers. Settings were \
+         chosen by these figures, never by those of the hold-out.\n\n\
          | figure | |\n| --- | --- |\n{}\n",
         rows.collect::<Vec<_>>().join("\n")
     )

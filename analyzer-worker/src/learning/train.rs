@@ -66,7 +66,7 @@ pub struct TrainSettings {
     #[arg(long, default_value_t = 1)]
     pub seed: i64,
     /// Fifths of the tickets that are left out and answered, one after the other, before everything is learned
-    #[arg(long, default_value_t = 2, value_parser = clap::value_parser!(u64).range(1..=FOLDS))]
+    #[arg(long, default_value_t = 1, value_parser = clap::value_parser!(u64).range(1..=FOLDS))]
     pub folds: u64,
     /// Only try: learn without the fifths and say how they are answered
     #[arg(long)]
