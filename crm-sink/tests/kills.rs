@@ -35,7 +35,10 @@ impl World {
     /// With a ticket that the CRM is owed.
     async fn new() -> Self {
         let (database, nats) = (TestDatabase::create().await.unwrap(), TestNats::start().await.unwrap());
+        // Many processes start at once here: on a busy machine a connection takes longer than a service would wait.
         let pool = database::pool(database.url(), "test", 5).unwrap();
+        let patient = pool.options().clone().acquire_timeout(Duration::from_mins(1));
+        let pool = patient.connect_lazy_with(pool.connect_options().as_ref().clone());
         database::MIGRATOR.run(&pool).await.unwrap();
         let key_file = tempfile::NamedTempFile::new().unwrap();
         std::fs::write(key_file.path(), generate_master_key()).unwrap();
