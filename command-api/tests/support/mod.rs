@@ -9,7 +9,7 @@ use clap::Parser as _;
 use command_api::{Settings, http};
 use event_bus::Bus;
 use event_store::{EventStore, PersonalKeys, cipher::SecretKey, database};
-use local_stack::testing::TestDatabase;
+use local_stack::testing::{TestDatabase, insist};
 use metrics_exporter_prometheus::PrometheusBuilder;
 use serde_json::{Value, json};
 use service_host::Health;
@@ -35,7 +35,7 @@ impl CommandSide {
         let owner = database::pool(database.url(), "owner", 1).unwrap();
         database::MIGRATOR.run(&owner).await.unwrap();
         let pool = database::pool(database.service_url(), "test", 20).unwrap();
-        let store = EventStore::open(pool.clone()).await.unwrap();
+        let store = insist("the log", async || EventStore::open(pool.clone()).await).await;
         let keys = PersonalKeys::open(pool, SecretKey::from_bytes([9; 32])).await.unwrap();
         let bus = Bus::connect_in_background(nats_url, "test").await.unwrap();
         let flags = ["command-api", "--database-url", database.service_url(), "--master-key-file", "unused"];

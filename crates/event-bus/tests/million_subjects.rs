@@ -1,4 +1,4 @@
-//! What a subject per ticket costs nats-server. Prints a row per size; `docs/adr/*-a-subject-per-ticket.md` keeps them:
+//! What a subject per ticket costs nats-server. Prints a row per size; `docs/adr/0013-a-subject-per-ticket.md` keeps them:
 //!
 //! `SUBJECTS=10000,100000,1000000 cargo test --release -p event-bus --test million_subjects -- --ignored --nocapture`
 

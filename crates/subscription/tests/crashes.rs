@@ -9,7 +9,7 @@ use event_bus::{Bus, BusError};
 use event_store::{Append, AppendError, EventStore, Expected, NewEvent, database};
 use local_stack::{
     Service, ServiceSpec,
-    testing::{TestDatabase, TestNats, eventually, scaled, within},
+    testing::{TestDatabase, TestNats, eventually, insist, scaled, within},
 };
 use rand::Rng as _;
 use schemas::{
@@ -136,7 +136,7 @@ impl World {
         .await
         .unwrap();
         let pool = database::pool(database.service_url(), "test", 10).unwrap();
-        let store = EventStore::open(pool).await.unwrap();
+        let store = insist("the log", async || EventStore::open(pool.clone()).await).await;
         Bus::connect(&server.url(), "test").await.unwrap().ensure_stream().await.unwrap();
         Self { database, server, store, kind, dir: tempfile::tempdir().unwrap() }
     }

@@ -12,7 +12,7 @@ use std::{
 
 use event_bus::{Bus, publish::Tail};
 use event_store::{Append, EventStore, Expected, NewEvent, database};
-use local_stack::testing::{TestDatabase, TestNats, eventually, scaled, within};
+use local_stack::testing::{TestDatabase, TestNats, eventually, insist, scaled, within};
 use rand::{SeedableRng as _, rngs::StdRng, seq::SliceRandom as _};
 use schemas::{
     Envelope, EventId, Position, TicketEvent, TicketId, envelope::Metadata, event::AnalysisFailed, subject,
@@ -33,7 +33,8 @@ async fn store() -> EventStore {
     let owner = database::pool(database.url(), "owner", 1).unwrap();
     database::MIGRATOR.run(&owner).await.unwrap();
     sqlx::raw_sql("create table seen (position bigint)").execute(&owner).await.unwrap();
-    EventStore::open(database::pool(database.service_url(), "test", 20).unwrap()).await.unwrap()
+    let pool = database::pool(database.service_url(), "test", 20).unwrap();
+    insist("the log", async || EventStore::open(pool.clone()).await).await
 }
 
 async fn append(store: &EventStore, count: u128) {

@@ -34,6 +34,8 @@ const SUBMIT: [(usize, Bounds); 4] = [
     (1, Bounds::at_least(0.67, 0.5)),
 ];
 const COMMAND: Bounds = Bounds::at_least(0.9, 0.5);
+/// Characters of the reason why a peer failed.
+const REASON: usize = 160;
 /// Requesters who come again.
 const KNOWN: u64 = 1_000;
 
@@ -78,7 +80,8 @@ impl Rounds<'_> {
                 let name = self.peers[peer].name();
                 for subject in [Subject::Peer(name), Subject::PeerCommand(name)] {
                     if let Err(error) = self.point(subject, clients).await {
-                        self.failures.insert(format!("{} failed: {error:#}", subject.name(clients)));
+                        let why: String = format!("{error:#}").chars().take(REASON).collect();
+                        self.failures.insert(format!("{name} failed: {why}"));
                     }
                 }
             }

@@ -32,8 +32,11 @@ impl World {
 
     async fn requesters(&self, count: usize) -> Vec<RequesterId> {
         let ids: Vec<_> = (0..count).map(|n| self.service.requester_id(&n.to_string())).collect();
-        for key in join_all(ids.iter().map(|id| self.service.key_for(id))).await {
-            key.unwrap();
+        // As many at a time as there are connections: nobody waits for one beyond the limit of the pool.
+        for some in ids.chunks(5) {
+            for key in join_all(some.iter().map(|id| self.service.key_for(id))).await {
+                key.unwrap();
+            }
         }
         ids
     }

@@ -1,8 +1,8 @@
 //! Ports on the loopback address.
 
 use std::{
-    collections::HashSet,
-    net::{Ipv4Addr, SocketAddr, TcpListener, TcpStream},
+    collections::HashMap,
+    net::{Ipv4Addr, SocketAddr, TcpListener, TcpStream, UdpSocket},
     ops::RangeInclusive,
     sync::{LazyLock, Mutex, PoisonError},
     time::Duration,
@@ -16,14 +16,19 @@ const RANGE: RangeInclusive<u16> = 20_000..=31_999;
 /// Tries before giving up.
 const TRIES: usize = 200;
 
-static HANDED_OUT: LazyLock<Mutex<HashSet<u16>>> = LazyLock::new(Mutex::default);
+/// A UDP socket at each port keeps every process from handing it out again until this one ends; whoever gets the port
+/// listens there with TCP.
+static HANDED_OUT: LazyLock<Mutex<HashMap<u16, UdpSocket>>> = LazyLock::new(Mutex::default);
 
-/// A free port on 127.0.0.1, never the same one twice in this process.
+/// A free port on 127.0.0.1, never one that this process, or a living one of ours, has been given before.
 pub fn free() -> Result<u16> {
     let mut handed_out = HANDED_OUT.lock().unwrap_or_else(PoisonError::into_inner);
     (0..TRIES)
         .map(|_| rand::random_range(RANGE))
-        .find(|port| is_free(*port) && handed_out.insert(*port))
+        .find_map(|port| {
+            let mark = UdpSocket::bind(loopback(port)).ok()?;
+            is_free(port).then(|| handed_out.insert(port, mark)).map(|_| port)
+        })
         .ok_or(Error::NoFreePort { first: *RANGE.start(), last: *RANGE.end() })
 }
 
@@ -61,6 +66,13 @@ mod tests {
         let (one, two) = (free().unwrap(), free().unwrap());
         assert_ne!(one, two);
         assert!(!is_listening(loopback(one)));
+    }
+
+    #[test]
+    fn a_port_that_was_handed_out_is_handed_out_to_nobody_else() {
+        let port = free().unwrap();
+        // As another process would find it, long before anybody listens there.
+        assert!(UdpSocket::bind(loopback(port)).is_err() && is_free(port));
     }
 
     #[test]

@@ -1,6 +1,9 @@
 //! A nats-server of its own per test.
 
-use std::{io, path::Path};
+use std::{
+    io,
+    path::{Path, PathBuf},
+};
 
 use super::temp_dir::TempDir;
 use crate::{
@@ -57,8 +60,14 @@ impl TestNats {
         self.server.wipe_store().await
     }
 
-    /// Stops it properly, lets `change` have the directory of its streams (`$G/streams/<name>`), and starts it again on
-    /// the same port: for damage that a disk or an operator does.
+    /// The directory of its streams (`$G/streams/<name>`), for damage under a running server.
+    #[must_use]
+    pub fn store_dir(&self) -> PathBuf {
+        self.server.jetstream_dir()
+    }
+
+    /// Stops it properly, lets `change` have the directory of its streams, and starts it again on the same port: for
+    /// damage that a disk or an operator does.
     pub async fn while_stopped(&mut self, change: impl FnOnce(&Path) -> io::Result<()>) -> Result<()> {
         self.server.stop().await?;
         change(&self.server.jetstream_dir()).doing(|| "change the store of a test server".to_owned())?;

@@ -11,5 +11,5 @@ mod temp_dir;
 
 pub use bus::TestNats;
 pub use database::TestDatabase;
-pub use patience::{PATIENCE, eventually, within};
+pub use patience::{PATIENCE, eventually, insist, within};
 pub use scale::scaled;

@@ -44,6 +44,26 @@ pub fn eventually(what: impl Display, mut condition: impl AsyncFnMut() -> bool) 
     }
 }
 
+/// What `attempt` gives once it succeeds: for what a starved machine may refuse for a while, such as a connection within
+/// the limits that services have.
+///
+/// # Panics
+/// When it never does, naming `what`.
+#[track_caller]
+pub fn insist<T, E>(
+    what: impl Display,
+    mut attempt: impl AsyncFnMut() -> Result<T, E>,
+) -> impl Future<Output = T> {
+    within(what, async move {
+        loop {
+            if let Ok(done) = attempt().await {
+                return done;
+            }
+            tokio::time::sleep(LOOK_EVERY).await;
+        }
+    })
+}
+
 #[expect(clippy::panic, reason = "a panic is how a test fails")]
 fn never_came(what: &impl Display, asked_at: &Location<'_>) -> ! {
     panic!("waited {} s for {what} ({asked_at})", PATIENCE.as_secs())

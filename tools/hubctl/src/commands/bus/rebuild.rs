@@ -4,8 +4,8 @@
 use std::process::ExitCode;
 
 use anyhow::Context as _;
-use event_bus::{Bus, BusError};
-use event_store::EventStore;
+use event_bus::{Bus, BusError, publish::Tail};
+use event_store::{EventStore, StoreError};
 use indicatif::ProgressBar;
 use schemas::Position;
 
@@ -40,14 +40,32 @@ async fn refill(store: &EventStore, bus: &Bus, head: Position, progress: &Progre
     progress.set_length(head.0 as u64);
     let mut tail = bus.tail().await?;
     while tail.position < head {
-        let events = store.read_all(tail.position, CHUNK).await?;
-        tail = match bus.publish(tail, &events).await {
+        tail = match publish_after(tail, store, bus, progress).await? {
             // The relay was faster with some of them.
             Err(BusError::Fenced { .. }) => bus.tail().await?,
             published => published.context("publishing")?,
         };
-        progress.set_position(tail.position.0 as u64);
     }
     progress.finish_and_clear();
     Ok(())
+}
+
+/// Publishes what follows `tail` in the log; the next events are read while these go out.
+async fn publish_after(
+    tail: Tail,
+    store: &EventStore,
+    bus: &Bus,
+    progress: &ProgressBar,
+) -> Result<Result<Tail, BusError>, StoreError> {
+    let mut publisher = bus.publisher(tail);
+    let mut events = store.read_all(tail.position, CHUNK).await?;
+    while let Some(last) = events.last() {
+        let (next, sent) = tokio::join!(store.read_all(last.position, CHUNK), publisher.send(&events));
+        if let Err(error) = sent {
+            return Ok(Err(error));
+        }
+        progress.set_position(publisher.acknowledged().position.0 as u64);
+        events = next?;
+    }
+    Ok(publisher.flush().await)
 }
