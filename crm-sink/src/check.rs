@@ -12,7 +12,7 @@ use crate::{
     zoho::{Answer, Client, form, mapping::Mapping},
 };
 
-/// Before asking again what nobody answered.
+/// Before asking again what nobody answered; at most, where no call may be made yet.
 const AGAIN: Duration = Duration::from_secs(30);
 
 /// The form is not as the mapping takes it to be.
@@ -29,6 +29,8 @@ pub enum Checked {
     Mismatch(Mismatch),
     /// Nobody said; perhaps later.
     Unanswered(String),
+    /// No call may be made before this time.
+    NotBefore(DateTime<Utc>),
     /// Names or permissions are wrong.
     Refused(Refused),
 }
@@ -41,6 +43,7 @@ pub async fn check(client: &Client, now: DateTime<Utc>) -> anyhow::Result<Checke
     let permit = match client.permit(Purpose::People, now).await {
         Ok(permit) => permit,
         Err(NoPermit::Database(error)) => return Err(error.into()),
+        Err(NoPermit::NotBefore(time)) => return Ok(Checked::NotBefore(time)),
         Err(lack) => return Ok(Checked::Unanswered(lack.to_string())),
     };
     Ok(match client.fields(permit).await {
@@ -70,7 +73,7 @@ pub async fn until_checked(
     client.budget().check_zone().await.context("ZOHO_TIME_ZONE")?;
     while !stop.is_cancelled() {
         let now = queue::clock(pool).await?;
-        match check(client, now).await? {
+        let again = match check(client, now).await? {
             Checked::Fits => return Ok(true),
             Checked::Mismatch(mismatch) => return Err(mismatch.into()),
             // The lane's breaker says so from now on, and asks again.
@@ -78,9 +81,16 @@ pub async fn until_checked(
                 tracing::error!(code, "Zoho does not show the form: wrong names, or no permission");
                 return Ok(true);
             }
-            Checked::Unanswered(why) => tracing::warn!(why, "the form could not be checked yet"),
-        }
-        stop.run_until_cancelled(tokio::time::sleep(AGAIN)).await;
+            Checked::NotBefore(time) => {
+                tracing::info!(not_before = %time, "the form is checked once a call may be made");
+                (time - now).to_std().unwrap_or_default().min(AGAIN)
+            }
+            Checked::Unanswered(why) => {
+                tracing::warn!(why, "the form could not be checked yet");
+                AGAIN
+            }
+        };
+        stop.run_until_cancelled(tokio::time::sleep(again)).await;
     }
     Ok(false)
 }

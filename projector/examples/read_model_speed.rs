@@ -319,6 +319,7 @@ fn answer(n: u128) -> AnalysisOf<(), ()> {
             reasoning: "A person has to look at it together with the requester.".to_owned(),
             alternatives: scored(&["video-call", "co-browse", "ai-chatbot"]),
         },
+        own: std::collections::BTreeMap::new(),
         entities: (),
         summary: (),
         language: "en".to_owned(),
