@@ -338,7 +338,7 @@ async fn map_check(zoho: &ZohoSettings, database_url: &str, master_key: &Path) -
         }
         Checked::Refused(refused) => anyhow::bail!("Zoho does not show the form: code {}", refused.code),
         Checked::NotBefore(time) => {
-            anyhow::bail!("no call may be made before {time}: `hubctl crm status` says why")
+            anyhow::bail!("the form could not be checked: not before {time}; `hubctl crm status` says why")
         }
         Checked::Unanswered(why) => anyhow::bail!("the form could not be checked: {why}"),
     }
