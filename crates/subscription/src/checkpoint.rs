@@ -35,6 +35,18 @@ pub async fn load(pool: &PgPool, stage: &str) -> Result<Checkpoint, StoreError> 
     Ok(Checkpoint { position: Position(row.position), attempts: row.attempts })
 }
 
+/// Where the cursor is, for whoever only looks; nothing before its first use.
+///
+/// # Errors
+/// As [`StoreError`].
+pub async fn position(pool: &PgPool, stage: &str) -> Result<Option<Position>, StoreError> {
+    let position =
+        sqlx::query_scalar!("select position from subscription.checkpoints where name = $1", stage)
+            .fetch_optional(pool)
+            .await?;
+    Ok(position.map(Position))
+}
+
 /// Counts an attempt at what comes after `from`, before it is made.
 ///
 /// # Errors

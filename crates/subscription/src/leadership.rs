@@ -10,12 +10,15 @@ use tokio::{task::JoinHandle, time::timeout};
 use tokio_util::sync::{CancellationToken, DropGuard};
 
 use crate::{
+    checkpoint,
     failure::Failure,
     stage::{Progress, Stage},
 };
 
 /// How often a standby asks.
 const ASK_EVERY: Duration = Duration::from_secs(1);
+/// How often a standby looks how far the leader has come.
+const LOOK_EVERY: Duration = Duration::from_millis(250);
 /// How often a leader says that it is there, and how long the server may take to hear it.
 const TALK_EVERY: Duration = Duration::from_secs(1);
 /// The server ends the session of a leader that is silent for so long.
@@ -102,8 +105,29 @@ async fn keep(mut connection: PgConnection, lost: CancellationToken, let_go: Can
     let _ = timeout(TALK_EVERY, connection.close()).await;
 }
 
+/// Waits until this process leads `stage`; `None` when it stops first.
+async fn stand_by(stage: &Stage, progress: &Progress, stop: &CancellationToken) -> Option<Leadership> {
+    tokio::select! {
+        leadership = Leadership::acquire(stage.store.pool(), stage.name, stop) => leadership,
+        never = watch(stage, progress) => match never {},
+    }
+}
+
+/// Whoever asks a standby for what the stage makes is answered by what the leader has made.
+async fn watch(stage: &Stage, progress: &Progress) -> Infallible {
+    loop {
+        match checkpoint::position(stage.store.pool(), stage.name).await {
+            // Where nobody moves it, whatever halted this process is still the news.
+            Ok(Some(position)) if position != progress.position() => progress.reset(position),
+            Ok(_) => {}
+            Err(error) => tracing::debug!(stage = stage.name, %error, "cannot see how far the leader is"),
+        }
+        tokio::time::sleep(LOOK_EVERY).await;
+    }
+}
+
 /// Does `work` whenever this process leads `stage`, until it stops. Work that fails is logged, shown in `progress`, and
-/// begun again from the checkpoint, perhaps by another process.
+/// begun again from the checkpoint, perhaps by another process; then `progress` tells how far that one has come.
 pub(crate) async fn lead<F>(
     stage: &Stage,
     progress: &Progress,
@@ -112,7 +136,7 @@ pub(crate) async fn lead<F>(
 ) where
     F: Future<Output = Result<Infallible, Failure>>,
 {
-    while let Some(leadership) = Leadership::acquire(stage.store.pool(), stage.name, stop).await {
+    while let Some(leadership) = stand_by(stage, progress, stop).await {
         let failure = tokio::select! {
             () = stop.cancelled() => return leadership.release().await,
             () = leadership.lost() => Failure::Deposed,

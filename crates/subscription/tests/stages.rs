@@ -114,6 +114,19 @@ fn up_to(last: i64) -> Vec<i64> {
 }
 
 #[tokio::test]
+async fn a_standby_tells_how_far_the_leader_has_come() {
+    let store = store().await;
+    append(&store, 10).await;
+    let (one, other) = (project(&store, NOBODY, &working()), project(&store, NOBODY, &working()));
+    one.reached(10).await;
+    other.reached(10).await;
+    append(&store, 10).await;
+    one.reached(20).await;
+    other.reached(20).await;
+    assert_eq!(seen(&store).await, up_to(20));
+}
+
+#[tokio::test]
 async fn a_projection_needs_no_bus() {
     let store = store().await;
     append(&store, 600).await;
