@@ -83,7 +83,7 @@ pub async fn run(settings: Settings, metrics: PrometheusHandle) -> anyhow::Resul
     let (tickets, search) = (stage_of(projection::STAGE), stage_of(projection::search::STAGE));
     shutdown.spawn("http", service_host::http::serve(listener, router, settings.cors, stop.clone()));
     shutdown.spawn("drift", drift::watch(check, drift_check_every, drift, stop.clone()));
-    let words = projection::search::Search::new(keys.clone());
+    let words = projection::search::Search::new(keys.clone(), progress.clone());
     let stop_words = stop.clone();
     shutdown.spawn("search", async move {
         let (pool, rebuild) = (search.store.pool(), &upgrade_of_words);

@@ -28,6 +28,12 @@ pub trait Projection: Send + Sync {
         connection: &mut PgConnection,
         events: &[Envelope],
     ) -> impl Future<Output = anyhow::Result<()>> + Send;
+
+    /// Waits until events up to `through` may be applied: at once, unless a projection is of no use before another one.
+    fn may_apply(&self, through: Position) -> impl Future<Output = ()> + Send {
+        let _ = through;
+        std::future::ready(())
+    }
 }
 
 /// Runs a projection until the process stops.
@@ -93,6 +99,7 @@ async fn apply(
     events: &[Envelope],
 ) -> Result<Position, Failure> {
     let Some(last) = events.last() else { return Ok(cursor) };
+    projection.may_apply(last.position).await;
     let mut transaction = stage.store.pool().begin().await?;
     // The checkpoint first: its row is the lock that whoever exchanges the read model waits for, before anything else is
     // locked; and a stage that was overtaken stops before it does any work.

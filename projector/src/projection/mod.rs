@@ -70,6 +70,11 @@ impl Projection for Tickets {
     }
 }
 
+/// A column of many rows, as statements take them.
+fn column<'a, R, T>(rows: &'a [R], of: impl Fn(&'a R) -> T) -> Vec<T> {
+    rows.iter().map(of).collect()
+}
+
 /// How long events took from the log to here.
 fn observe_delay(events: &[Envelope]) {
     let now = clock::now();

@@ -1,12 +1,12 @@
 //! The words of tickets, for full-text search: a projection of its own, because taking text apart costs more than all the
-//! rest of the read model.
+//! rest of the read model. It follows the tickets and never overtakes them: whoever catches up needs the tickets first.
 
 use std::collections::BTreeMap;
 
 use event_store::{KeyRing, PersonalKeys};
-use schemas::{Envelope, TicketEvent, event::TicketSubmitted};
+use schemas::{Envelope, Position, TicketEvent, event::TicketSubmitted};
 use sqlx::PgConnection;
-use subscription::Projection;
+use subscription::{Progress, Projection};
 
 use super::fact::{self, Fact};
 use crate::{personal::open_with, queries::timed};
@@ -18,6 +18,7 @@ pub const STAGE: &str = "projector-search";
 #[derive(Clone, Debug)]
 pub struct Search {
     keys: PersonalKeys,
+    tickets: Progress,
 }
 
 /// Rows to add, by column.
@@ -29,10 +30,10 @@ struct Texts {
 }
 
 impl Search {
-    /// The projection, which finds personal data as long as `keys` open it.
+    /// The projection, which finds personal data as long as `keys` open it, behind the tickets as `tickets` tells of them.
     #[must_use]
-    pub const fn new(keys: PersonalKeys) -> Self {
-        Self { keys }
+    pub const fn new(keys: PersonalKeys, tickets: Progress) -> Self {
+        Self { keys, tickets }
     }
 }
 
@@ -73,6 +74,10 @@ impl Projection for Search {
         }
         add(connection, &texts).await?;
         tell_languages(connection, languages).await
+    }
+
+    async fn may_apply(&self, through: Position) {
+        self.tickets.reached(through).await;
     }
 }
 

@@ -2,16 +2,18 @@
 
 use chrono::{DateTime, Utc};
 use schemas::{Envelope, TicketEvent};
-use serde::Serialize;
 use serde_json::value::RawValue;
 use sqlx::{PgConnection, types::Json};
 use uuid::Uuid;
 
-use super::disclosure::{SealedMembers, impersonal, sealed};
+use super::{
+    column,
+    disclosure::{SealedMembers, impersonal, sealed},
+};
 use crate::queries::timed;
 
 /// A row of `projector.timeline`, its fields named as the columns.
-#[derive(Debug, Serialize)]
+#[derive(Debug)]
 pub(crate) struct Entry {
     pub(crate) ticket_id: String,
     pub(crate) version: i32,
@@ -45,13 +47,25 @@ impl Entry {
 
 /// Adds the entries that are not there yet; those that are keep the time they were first projected.
 pub(super) async fn add(connection: &mut PgConnection, entries: &[Entry]) -> anyhow::Result<()> {
+    let sealed = entries.iter().map(|entry| entry.sealed.as_ref().map(serde_json::to_string).transpose());
     let query = sqlx::query!(
         "insert into projector.timeline
              (ticket_id, version, position, event_id, type, recorded_at, actor, traceparent, details, sealed)
-         select ticket_id, version, position, event_id, type, recorded_at, actor, traceparent, details, sealed
-         from jsonb_populate_recordset(null::projector.timeline, $1)
+         select ticket_id, version, position, event_id, type, recorded_at, actor, traceparent, details::jsonb, sealed::jsonb
+         from unnest($1::text[], $2::integer[], $3::bigint[], $4::uuid[], $5::text[], $6::timestamptz[], $7::text[],
+                     $8::text[], $9::text[], $10::text[])
+              new (ticket_id, version, position, event_id, type, recorded_at, actor, traceparent, details, sealed)
          on conflict do nothing",
-        Json(entries) as _,
+        column(entries, |entry| entry.ticket_id.as_str()) as _,
+        &column(entries, |entry| entry.version),
+        &column(entries, |entry| entry.position),
+        &column(entries, |entry| entry.event_id),
+        column(entries, |entry| entry.r#type.as_str()) as _,
+        &column(entries, |entry| entry.recorded_at),
+        column(entries, |entry| entry.actor.as_str()) as _,
+        column(entries, |entry| entry.traceparent.as_deref()) as _,
+        column(entries, |entry| entry.details.as_ref().map(|details| details.get())) as _,
+        sealed.collect::<Result<Vec<_>, _>>()? as _,
     );
     timed("insert", "timeline", query.execute(connection)).await?;
     Ok(())

@@ -65,7 +65,7 @@ impl Hub {
         let stage = |name| Stage { name, store: self.store.clone(), nats_url: nats_url.to_owned() };
         let stop = CancellationToken::new();
         let tickets = projection::Tickets::new(self.keys.clone());
-        let search = projection::search::Search::new(self.keys.clone());
+        let search = projection::search::Search::new(self.keys.clone(), self.progress.clone());
         let (progress, searchable) = (self.progress.clone(), self.searchable.clone());
         let stages = (stage(projection::STAGE), stage(projection::search::STAGE));
         self.projections = vec![

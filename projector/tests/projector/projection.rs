@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use projector::projection::Tickets;
+use projector::projection::{Tickets, search::Search};
 use schemas::{EventId, Position, TicketEvent, event::DecodeError};
 use serde_json::{Value, json};
 use subscription::Projection as _;
@@ -147,6 +147,17 @@ async fn an_event_of_a_newer_build_stands_on_the_timeline_only() {
     assert_eq!((&events[1]["type"], &events[1]["details"]), (&json!("hub.ticket.praised.v1"), &Value::Null));
     let ticket = hub.data("/api/tickets/1").await;
     assert_eq!((&ticket["version"], &ticket["position"]), (&json!(2), &json!(2)));
+}
+
+#[tokio::test]
+async fn words_never_overtake_the_tickets_they_belong_to() {
+    let hub = Hub::without_projection().await;
+    let search = Search::new(hub.keys.clone(), hub.progress.clone());
+    let mut may = Box::pin(search.may_apply(Position(2)));
+    hub.progress.reset(Position(1));
+    assert!(futures::poll!(&mut may).is_pending());
+    hub.progress.reset(Position(2));
+    may.await;
 }
 
 #[tokio::test]

@@ -14,7 +14,7 @@ use projector::{
     rebuild::note_fresh,
 };
 use schemas::Position;
-use subscription::Projection as _;
+use subscription::{Progress, Projection as _};
 use support::Hub;
 
 struct Desk {
@@ -45,7 +45,7 @@ impl Desk {
         let events = self.hub.store.read_all(Position::START, 100).await.unwrap();
         let mut connection = pool.acquire().await.unwrap();
         Tickets::new(keys.clone()).apply(&mut connection, &events).await.unwrap();
-        Search::new(keys).apply(&mut connection, &events).await.unwrap();
+        Search::new(keys, Progress::new(STAGE)).apply(&mut connection, &events).await.unwrap();
         sqlx::query(
             "insert into subscription.checkpoints (name, position)
              select stage, position from log.head, unnest($1::text[]) stage",
