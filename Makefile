@@ -1,6 +1,6 @@
 # Two commands matter: `make up` runs the system, `make test` proves it.
 .DEFAULT_GOAL := help
-.PHONY: help up test check fmt lint deny drift deps clean-data sqlx schemas fuzz-api train bench-lists bench-analyzer soak bench chaos
+.PHONY: help up test test-pgvector check fmt lint deny drift deps clean-data sqlx schemas fuzz-api train bench-lists bench-analyzer soak bench chaos
 
 help: ## Show this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## /{printf "  make %-11s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -12,6 +12,10 @@ up: deps ## Build, start everything on this machine, send the sample tickets thr
 test: deps ## Run every test, the end-to-end test with the real model included
 	cargo build --locked --workspace --bins
 	cargo test --locked --workspace
+	$(MAKE) test-pgvector
+
+test-pgvector: deps ## Those tests of the read side that need a Postgres with pgvector; `make test` runs them too
+	scripts/with-pgvector cargo test --locked -p projector --test projector nearest:: -- --include-ignored
 
 chaos: deps ## The fault tests at full size: thousands of kills, a million contended events; takes hours
 	HUB_CHAOS=1 cargo test --locked -p event-store --test contention

@@ -14,6 +14,7 @@
 //! - [`kept_models`]: models that were promoted
 //! - [`database`]: pools and migrations
 //! - [`service_login`]: what services sign in as
+//! - [`vector_index`]: similar tickets by pgvector, where the server has it
 //! - [`error`]: what can go wrong, by SQLSTATE
 
 pub mod append;
@@ -32,6 +33,7 @@ pub mod master_keys;
 pub mod personal_keys;
 pub mod read;
 pub mod service_login;
+pub mod vector_index;
 
 use schemas::Position;
 use sqlx::{ConnectOptions as _, Connection as _, PgPool};

@@ -64,7 +64,7 @@ pub fn pool(url: &str, size: u32) -> Result<PgPool, sqlx::Error> {
         // Full text tells of every stop word it leaves out.
         ("client_min_messages", "warning"),
     ]);
-    pool.set_connect_options(options);
+    pool.set_connect_options(options.options(similar::INDEX_OPTIONS));
     Ok(pool)
 }
 

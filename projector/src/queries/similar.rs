@@ -1,4 +1,7 @@
-//! Which tickets are alike, by the angle between their embeddings: exact, over the newest tickets of the same space.
+//! Which tickets are alike, by the angle between their embeddings: those that an index finds nearest, where the server has
+//! one (`migrations/*_nearest_by_index.sql`), else the newest of the same space; either way each is compared exactly.
+
+use std::collections::HashSet;
 
 use chrono::{DateTime, TimeDelta, Utc};
 use futures::TryStreamExt as _;
@@ -9,6 +12,10 @@ use crate::read_model::{Ticket, select_tickets};
 
 /// Tickets compared at most: 8 MB read and some milliseconds of arithmetic.
 const COMPARED: i64 = 20_000;
+/// Candidates an index looks at, and whether it looks on while others are filtered out. What the server's pgvector does
+/// not know it leaves alone.
+pub(super) const INDEX_OPTIONS: [(&str, &str); 2] =
+    [("hnsw.ef_search", "200"), ("hnsw.iterative_scan", "strict_order")];
 
 /// Where a ticket's text lies.
 #[derive(Clone, Debug)]
@@ -46,27 +53,78 @@ pub async fn vector(pool: &PgPool, key: TicketKey) -> Result<Option<Vector>, Que
     timed("select", "embeddings", query.fetch_optional(pool)).await
 }
 
-/// The newest tickets submitted up to `ahead` after this one, each with its likeness, in no order.
+/// What a ticket was compared with.
+#[derive(Clone, Debug, Default)]
+pub struct Compared {
+    /// Other tickets, each once, in no order.
+    pub likenesses: Vec<Likeness>,
+    /// An index found the nearest ones.
+    pub by_index: bool,
+}
+
+/// Compares a ticket with the `wanted` earlier ones nearest to it and with all within `around`: by an index, where there
+/// is one that finds so many, else with the newest ones submitted up to `around` after it.
 ///
 /// # Errors
 /// As [`QueryError`].
-pub async fn likenesses(pool: &PgPool, of: &Vector, ahead: TimeDelta) -> Result<Vec<Likeness>, QueryError> {
+pub async fn compared(
+    pool: &PgPool,
+    of: &Vector,
+    around: TimeDelta,
+    wanted: usize,
+) -> Result<Compared, QueryError> {
+    let until = of.created_at + around;
+    let nearest = nearest(pool, of, wanted).await?;
+    if nearest.len() < wanted {
+        return Ok(Compared { likenesses: newest(pool, of, None, until).await?, by_index: false });
+    }
+    let mut likenesses = newest(pool, of, Some(of.created_at - around), until).await?;
+    let known: HashSet<i64> = likenesses.iter().map(|other| other.number).collect();
+    likenesses.extend(nearest.into_iter().filter(|other| !known.contains(&other.number)));
+    Ok(Compared { likenesses, by_index: true })
+}
+
+/// The earlier tickets nearest to this one, as far as an index finds them; none without an index.
+async fn nearest(pool: &PgPool, of: &Vector, limit: usize) -> Result<Vec<Likeness>, QueryError> {
+    let query = sqlx::query!(
+        r#"select number as "number!", created_at as "created_at!", steps as "steps!"
+           from projector.nearest($1, $2, $3, $4)"#,
+        of.space,
+        of.number,
+        of.steps,
+        limit as i32,
+    );
+    let others = timed("nearest", "embeddings", query.fetch_all(pool)).await?;
+    let others = others.into_iter().map(|other| of.likeness(other.number, other.created_at, &other.steps));
+    Ok(others.collect())
+}
+
+/// The newest tickets submitted from one time on, if any, up to another.
+async fn newest(
+    pool: &PgPool,
+    of: &Vector,
+    from: Option<DateTime<Utc>>,
+    until: DateTime<Utc>,
+) -> Result<Vec<Likeness>, QueryError> {
     let query = sqlx::query!(
         "select number, created_at, steps from projector.embeddings
-         where space = $1 and created_at <= $2 and number <> $3
-         order by created_at desc limit $4",
+         where space = $1 and ($2::timestamptz is null or created_at >= $2) and created_at <= $3 and number <> $4
+         order by created_at desc limit $5",
         of.space,
-        of.created_at + ahead,
+        from,
+        until,
         of.number,
         COMPARED,
     );
     // Each is compared as it comes: neither are all of them held at once, nor is a thread kept for long.
-    let others = query.fetch(pool).map_ok(|other| Likeness {
-        number: other.number,
-        created_at: other.created_at,
-        score: cosine(&of.steps, &other.steps),
-    });
+    let others = query.fetch(pool).map_ok(|other| of.likeness(other.number, other.created_at, &other.steps));
     timed("select", "embeddings", others.try_collect()).await
+}
+
+impl Vector {
+    fn likeness(&self, number: i64, created_at: DateTime<Utc>, steps: &[u8]) -> Likeness {
+        Likeness { number, created_at, score: cosine(&self.steps, steps) }
+    }
 }
 
 /// These tickets, in no order.

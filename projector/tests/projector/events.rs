@@ -74,7 +74,12 @@ impl Hub {
     /// An analysis of Ada's ticket that found this language.
     pub(crate) async fn analyze_in(&self, n: u128, language: &str) -> Appended {
         let answer = AnalysisOf { language: language.to_owned(), ..answer(LABELS) };
-        self.analyze_as(n, "ada@example.com", answer, &[]).await
+        self.analyze_as(n, "ada@example.com", answer, &[], embedding()).await
+    }
+
+    /// An analysis that puts the ticket's text there.
+    pub(crate) async fn analyze_at(&self, n: u128, email: &str, embedding: Embedding) -> Appended {
+        self.analyze_as(n, email, answer(LABELS), &[], embedding).await
     }
 
     /// An analysis that found these names, each with its label.
@@ -85,7 +90,7 @@ impl Hub {
         labels: Labels,
         names: &[(&str, &str)],
     ) -> Appended {
-        self.analyze_as(n, email, answer(labels), names).await
+        self.analyze_as(n, email, answer(labels), names, embedding()).await
     }
 
     async fn analyze_as(
@@ -94,6 +99,7 @@ impl Hub {
         email: &str,
         answer: AnalysisOf<(), ()>,
         names: &[(&str, &str)],
+        embedding: Embedding,
     ) -> Appended {
         let id = new_event_id();
         let requester = self.keys.requester_id(email);
@@ -108,7 +114,7 @@ impl Hub {
         let entities = self.keys.seal(&requester, id, "entities", &entities).await.unwrap();
         let summary =
             self.keys.seal(&requester, id, "summary", &"srv-fs01 is down".to_owned()).await.unwrap();
-        let embedding = self.keys.seal(&requester, id, "embedding", &embedding()).await.unwrap();
+        let embedding = self.keys.seal(&requester, id, "embedding", &embedding).await.unwrap();
         let answer = answer.with_personal(entities, summary);
         let answer = AnalysisOf { embedding: Some(embedding), ..answer };
         self.append(n, id, TicketEvent::Analyzed(Box::new(answer))).await

@@ -14,6 +14,7 @@ mod http;
 mod journey;
 mod list;
 mod live;
+mod nearest;
 mod openapi;
 mod projection;
 mod rebuild;

@@ -29,7 +29,7 @@ use crate::{
 const SMALL: Pace = Pace { workers: 2, portion: 2, rest: 0.0 };
 
 impl Hub {
-    fn rebuild(&self) -> Rebuild {
+    pub(crate) fn rebuild(&self) -> Rebuild {
         Rebuild::new(self.services.clone(), self.keys.clone(), SMALL, CancellationToken::new())
     }
 }
@@ -37,6 +37,13 @@ impl Hub {
 async fn build(rebuild: &Rebuild, place: Place, projections: &[&'static Contract]) {
     let ended = rebuild.build(place, projections, &|_| {}).await.unwrap();
     assert!(matches!(ended, Ended::Built(_)), "{ended:?}");
+}
+
+/// Makes everything anew and puts it in the place of the live one.
+pub(crate) async fn exchange_all(hub: &Hub) {
+    let rebuild = hub.rebuild();
+    build(&rebuild, Place::Next, &PROJECTIONS).await;
+    rebuild.exchange(Place::Next).await.unwrap();
 }
 
 async fn compare(rebuild: &Rebuild) -> Comparison {

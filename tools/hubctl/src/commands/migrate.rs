@@ -3,7 +3,12 @@
 use std::{path::PathBuf, time::Duration};
 
 use anyhow::Context as _;
-use event_store::{database, error::is_transient, service_login};
+use event_store::{
+    database,
+    error::is_transient,
+    service_login,
+    vector_index::{self, VectorIndex},
+};
 use secrecy::{ExposeSecret as _, SecretString};
 use sqlx::{ConnectOptions as _, PgConnection, PgPool};
 
@@ -36,6 +41,10 @@ pub(crate) async fn run(args: Args) -> anyhow::Result<()> {
     sqlx::query("set statement_timeout = 0").execute(&mut connection).await?;
     database::MIGRATOR.run(&mut connection).await.context("migrating the database")?;
     println!("the database is at schema {}", database::newest_migration());
+    match vector_index::ensure(&mut connection).await.context("making the index over embeddings")? {
+        VectorIndex::Ready => println!("similar tickets are found by an index of pgvector"),
+        VectorIndex::Unavailable(why) => println!("similar tickets are compared one by one: {why}"),
+    }
     if let Some(password) = service_password(&args)? {
         service_login::ensure(&mut connection, &args.service_login, password.expose_secret()).await?;
         println!("services sign in as {}, a member of {}", args.service_login, service_login::ROLE);
