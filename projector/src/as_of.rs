@@ -2,7 +2,7 @@
 //! own events; statistics are the sum of the changes of all hours before, and of the tickets that the events of the last,
 //! broken hour touched.
 
-use std::collections::BTreeMap;
+use std::collections::HashMap;
 
 use chrono::{DateTime, Utc};
 use event_store::{
@@ -18,7 +18,10 @@ use crate::{
         fact::{self, Fact},
         fold::fold_stream,
     },
-    queries::{QueryError, timed},
+    queries::{
+        QueryError,
+        counters::{Counter, counters_before},
+    },
     read_model::Ticket,
     statistics::{Changes, changes::hour_of},
 };
@@ -35,16 +38,13 @@ pub enum Moment {
     Time(DateTime<Utc>),
 }
 
-/// Tickets per dimension, label and other label (empty where there is none).
-pub type Counts = BTreeMap<(String, String, String), i64>;
-
 /// What the statistics were, without topics: those are read off personal data, of which no history is kept.
 #[derive(Clone, Debug)]
 pub struct Statistics {
     /// The moment they are exact for: the one that was asked for, or the beginning of its hour where that was too busy.
     pub through: Position,
-    /// As `projector.statistics` counts all tickets.
-    pub counts: Counts,
+    /// Of all tickets.
+    pub counters: Vec<Counter>,
 }
 
 /// The ticket as it was; nothing where it had not been handed in yet. Personal data shows as long as there is a key,
@@ -72,7 +72,7 @@ pub async fn ticket(
     Ok(folded.map(|folded| folded.ticket))
 }
 
-/// The statistics as they were.
+/// The statistics of these dimensions as they were.
 ///
 /// # Errors
 /// As [`QueryError`].
@@ -80,38 +80,42 @@ pub async fn statistics(
     pool: &PgPool,
     keys: &PersonalKeys,
     moment: Moment,
+    dimensions: &[&str],
 ) -> Result<Statistics, QueryError> {
     let through = match moment {
         Moment::Position(position) => position.min(position_at(pool, DateTime::<Utc>::MAX_UTC).await?),
         Moment::Time(time) => position_at(pool, time).await?,
     };
     let Some(time) = recorded_at(pool, through).await? else {
-        return Ok(Statistics { through: Position::START, counts: Counts::new() });
+        return Ok(Statistics { through: Position::START, counters: vec![] });
     };
     let hour = DateTime::from_timestamp(hour_of(time), 0).unwrap_or_default();
-    let mut counts = whole_hours(pool, hour).await?;
+    let counters = counters_before(pool, hour, dimensions).await?;
     let before = position_at(pool, hour - chrono::TimeDelta::microseconds(1)).await?;
     if through.0 - before.0 > BROKEN_HOUR {
-        return Ok(Statistics { through: before, counts });
+        return Ok(Statistics { through: before, counters });
     }
-    for cell in broken_hour(pool, keys, before, through).await?.cells() {
-        if cell.grain == "all" && !cell.count.is_personal() {
-            let key = (cell.count.dimension.to_owned(), cell.count.label, cell.count.other);
-            *counts.entry(key).or_default() += cell.change;
-        }
-    }
-    counts.retain(|_, count| *count != 0);
-    Ok(Statistics { through, counts })
+    let changes = broken_hour(pool, keys, before, through).await?;
+    Ok(Statistics { through, counters: changed(counters, &changes, dimensions) })
 }
 
-async fn whole_hours(pool: &PgPool, before: DateTime<Utc>) -> Result<Counts, QueryError> {
-    let query = sqlx::query!(
-        r#"select dimension, label, other, sum(count)::bigint as "count!" from projector.statistics
-           where grain = 'change' and at < $1 group by dimension, label, other"#,
-        before,
-    );
-    let rows = timed("aggregate", "statistics", query.fetch_all(pool)).await?;
-    Ok(rows.into_iter().map(|row| ((row.dimension, row.label, row.other), row.count)).collect())
+/// The counters after the changes; those that are back at nothing are left out.
+fn changed(counters: Vec<Counter>, changes: &Changes, dimensions: &[&str]) -> Vec<Counter> {
+    let key = |counter: &Counter| (counter.dimension.clone(), counter.label.clone(), counter.other.clone());
+    let mut counters: HashMap<_, _> = counters.into_iter().map(|counter| (key(&counter), counter)).collect();
+    for cell in changes.cells() {
+        if cell.grain != "all" || cell.count.is_personal() || !dimensions.contains(&cell.count.dimension) {
+            continue;
+        }
+        let change = Counter {
+            dimension: cell.count.dimension.to_owned(),
+            label: cell.count.label,
+            other: cell.count.other,
+            count: cell.change,
+        };
+        counters.entry(key(&change)).and_modify(|counter| counter.count += change.count).or_insert(change);
+    }
+    counters.into_values().filter(|counter| counter.count != 0).collect()
 }
 
 /// By how much the events after `before` up to `through` changed the counters.

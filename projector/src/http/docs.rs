@@ -10,7 +10,7 @@ use axum::{
     response::{IntoResponse as _, Redirect, Response},
     routing::get,
 };
-use serde_json::Value;
+use serde_json::{Value, json};
 use service_host::{Problem, openapi};
 use utoipa_swagger_ui::Config;
 
@@ -23,6 +23,10 @@ const SAME_ORIGIN: HeaderValue = HeaderValue::from_static(
     "default-src 'none'; script-src 'self'; style-src 'self' 'unsafe-inline'; img-src 'self' data:; \
      connect-src 'self'; frame-ancestors 'none'",
 );
+
+/// What can be asked about a ticket that a command was about.
+const FOLLOWING: [&str; 5] =
+    ["getTicket", "getTicketEvents", "getTicketJourney", "getSimilarTickets", "getTicketRequester"];
 
 /// The description of the query side alone.
 #[must_use]
@@ -37,7 +41,24 @@ pub fn whole(own: &Value) -> Value {
     if let Ok(commands) = serde_json::from_str(schemas::contract::COMMANDS_API) {
         openapi::merge(&mut whole, &commands);
     }
+    lead_on(&mut whole);
     whole
+}
+
+/// Says where a command's answer leads: to the ticket as the command left it.
+fn lead_on(whole: &mut Value) {
+    let leads = |operation: &str| {
+        json!({ "operationId": operation, "parameters": {
+            "id": "$response.body#/data/id", "minPosition": "$response.body#/data/position",
+        }})
+    };
+    let paths = whole["paths"].as_object_mut().into_iter().flatten();
+    let commands =
+        paths.filter_map(|(_, methods)| methods.get_mut("post")?.get_mut("responses")?.as_object_mut());
+    for (_, answer) in commands.flatten().filter(|(status, _)| status.starts_with('2')) {
+        answer["links"] =
+            FOLLOWING.map(|operation| (operation.to_owned(), leads(operation))).into_iter().collect();
+    }
 }
 
 /// The routes.
@@ -46,8 +67,8 @@ pub(super) fn router(own: &Value) -> Router {
     let asyncapi: Arc<str> = asyncapi::document().to_string().into();
     let config = Arc::new(Config::from(OPENAPI).display_operation_id(true).validator_url("none"));
     Router::new()
-        .route(OPENAPI, get(async move || json(openapi.to_string())))
-        .route("/asyncapi.json", get(async move || json(asyncapi.to_string())))
+        .route(OPENAPI, get(async move || document(openapi.to_string())))
+        .route("/asyncapi.json", get(async move || document(asyncapi.to_string())))
         .route("/api/docs", get(async || Redirect::permanent("/api/docs/")))
         .route(
             "/api/docs/",
@@ -59,7 +80,7 @@ pub(super) fn router(own: &Value) -> Router {
         .route("/api/docs/{*file}", get(async move |Path(file): Path<String>| page(&file, &config)))
 }
 
-fn json(text: String) -> Response {
+fn document(text: String) -> Response {
     ([(header::CONTENT_TYPE, JSON)], text).into_response()
 }
 

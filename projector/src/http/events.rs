@@ -5,9 +5,9 @@ use axum::extract::State;
 use event_store::PersonalKeys;
 use schemas::EventId;
 use serde_json::Value;
-use service_host::Problem;
+use service_host::{Problem, json::QueryParams};
 
-use super::{AppState, answer::Answer, no_such_ticket};
+use super::{AppState, answer::Answer, freshness::FreshParams};
 use crate::{
     personal,
     queries::{
@@ -20,12 +20,13 @@ use crate::{
 /// Every event of the ticket, in order.
 ///
 /// # Errors
-/// 404 where there is no such ticket.
-pub async fn events(State(state): State<AppState>, key: TicketKey) -> Result<Answer<Vec<Entry>>, Problem> {
-    let mut entries = timeline(&state.pool, key).await?;
-    if entries.is_empty() {
-        return Err(no_such_ticket());
-    }
+/// 404 where there is no such ticket, 504 when `minPosition` is not reached.
+pub async fn events(
+    State(state): State<AppState>,
+    key: TicketKey,
+    QueryParams(params): QueryParams<FreshParams>,
+) -> Result<Answer<Vec<Entry>>, Problem> {
+    let mut entries = params.of_ticket(&state, key, || timeline(&state.pool, key)).await?;
     for entry in &mut entries {
         open(&state.keys, entry).await?;
     }

@@ -54,7 +54,8 @@ pub(super) fn similar() -> Value {
     let mut nearest = brief();
     nearest["score"] = json!(0.94);
     json!({
-        "tickets": [nearest], "duplicateOf": brief(), "compared": 812, "comparable": true,
+        "tickets": [nearest], "duplicateOf": brief(), "compared": 812, "byIndex": false,
+        "comparable": true,
         "incident": {
             "message": "7 tickets like this within the hour", "tickets": 7, "first": "2026-11-21T02:41:00Z",
             "last": "2026-11-21T03:24:10Z", "numbers": [43, 42, 40, 37, 36, 31, 30],

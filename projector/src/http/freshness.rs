@@ -1,18 +1,66 @@
 //! Reading one's own writes: `minPosition=N` waits until the read model holds everything up to position N, which a
-//! command's answer names.
+//! command's answer names; and a ticket that was just handed in is waited for in any case.
 
 use std::time::Duration;
 
 use axum::http::StatusCode;
+use schemars::JsonSchema;
 use schemas::Position;
+use serde::Deserialize;
 use service_host::Problem;
 use subscription::Progress;
 
-use super::AppState;
-use crate::queries::log;
+use super::{AppState, no_such_ticket, parameter::Within};
+use crate::queries::{QueryError, log, ticket::TicketKey};
 
 /// Longer than any lag of a healthy projection.
 const PATIENCE: Duration = Duration::from_secs(5);
+
+/// The query parameters of questions that take nothing else.
+#[derive(Debug, Deserialize, JsonSchema)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+pub struct FreshParams {
+    /// Wait until the answer holds everything up to this position of the log.
+    min_position: Option<MinPosition>,
+}
+
+/// A position of the log.
+pub type MinPosition = Within<0, { i64::MAX }>;
+
+impl FreshParams {
+    /// What `ask` finds of a ticket, as [`of_ticket`].
+    ///
+    /// # Errors
+    /// As [`of_ticket`].
+    pub async fn of_ticket<T, F: Future<Output = Result<Option<T>, QueryError>>>(
+        &self,
+        state: &AppState,
+        key: TicketKey,
+        ask: impl Fn() -> F,
+    ) -> Result<T, Problem> {
+        of_ticket(state, key, self.min_position, ask).await
+    }
+}
+
+/// What `ask` finds of a ticket once the read model is at `wanted`. A ticket that only the log knows yet is waited for
+/// too: 404 says that there is none, not that it is new.
+///
+/// # Errors
+/// 404 where there is no such ticket, and as [`wait_for`].
+pub async fn of_ticket<T, F: Future<Output = Result<Option<T>, QueryError>>>(
+    state: &AppState,
+    key: TicketKey,
+    wanted: Option<MinPosition>,
+    ask: impl Fn() -> F,
+) -> Result<T, Problem> {
+    wait_for(state, &[&state.progress], wanted).await?;
+    if let Some(found) = ask().await? {
+        return Ok(found);
+    }
+    let first = log::first_event(&state.pool, key).await?.ok_or_else(no_such_ticket)?;
+    reach(&[&state.progress], first).await?;
+    ask().await?.ok_or_else(no_such_ticket)
+}
 
 /// Returns as soon as every one of `stages` is at `wanted`, at once where nothing is wanted.
 ///
@@ -21,9 +69,10 @@ const PATIENCE: Duration = Duration::from_secs(5);
 pub async fn wait_for(
     state: &AppState,
     stages: &[&Progress],
-    wanted: Option<Position>,
+    wanted: Option<MinPosition>,
 ) -> Result<(), Problem> {
-    let Some(wanted) = wanted else { return Ok(()) };
+    let Some(Within(wanted)) = wanted else { return Ok(()) };
+    let wanted = Position(wanted);
     if stages.iter().all(|stage| stage.position() >= wanted) {
         return Ok(());
     }

@@ -7,10 +7,10 @@ use schemars::JsonSchema;
 use schemas::TicketEvent;
 use serde::Serialize;
 use serde_json::Value;
-use service_host::Problem;
+use service_host::{Problem, json::QueryParams};
 use uuid::Uuid;
 
-use super::{AppState, answer::Answer, no_such_ticket};
+use super::{AppState, answer::Answer, freshness::FreshParams};
 use crate::queries::{
     ticket::TicketKey,
     timeline::{Entry, timeline},
@@ -50,12 +50,13 @@ struct Hop {
 /// The journey of a ticket.
 ///
 /// # Errors
-/// 404 where there is no such ticket.
-pub async fn journey(State(state): State<AppState>, key: TicketKey) -> Result<Answer<Journey>, Problem> {
-    let entries = timeline(&state.pool, key).await?;
-    if entries.is_empty() {
-        return Err(no_such_ticket());
-    }
+/// 404 where there is no such ticket, 504 when `minPosition` is not reached.
+pub async fn journey(
+    State(state): State<AppState>,
+    key: TicketKey,
+    QueryParams(params): QueryParams<FreshParams>,
+) -> Result<Answer<Journey>, Problem> {
+    let entries = params.of_ticket(&state, key, || timeline(&state.pool, key)).await?;
     Ok(Answer::new(Journey::of(entries)))
 }
 

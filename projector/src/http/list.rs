@@ -1,7 +1,6 @@
 //! `GET /api/tickets`: filtered, searched, sorted, by pages in both directions.
 
 use axum::{extract::State, http::HeaderMap, response::Response};
-use schemas::Position;
 use service_host::{Problem, json::QueryParams};
 
 use super::{
@@ -12,7 +11,8 @@ use super::{
     etag,
     fields::{Fields, TicketView},
     filter::filtered_params,
-    freshness, internal,
+    freshness::{self, MinPosition},
+    internal,
     parameter::Within,
     sort::Sort,
 };
@@ -36,7 +36,7 @@ filtered_params! {
         /// Only these members of each ticket, separated by commas.
         fields: Option<Fields>,
         /// Wait until the answer holds everything up to this position of the log.
-        min_position: Option<Within<0, { i64::MAX }>>,
+        min_position: Option<MinPosition>,
     }
 }
 
@@ -52,7 +52,7 @@ pub async fn list(
     let (filter, beside) = (params.filter()?, params.beside()?);
     let stages: &[_] =
         if filter.text.is_some() { &[&state.progress, &state.search] } else { &[&state.progress] };
-    freshness::wait_for(&state, stages, params.min_position.map(|wanted| Position(wanted.0))).await?;
+    freshness::wait_for(&state, stages, params.min_position).await?;
     let limit = params.limit.map_or(LIMIT, |limit| limit.0);
     let (tickets, previous, next) = page_of(&state, &filter, beside, limit).await?;
     let views =

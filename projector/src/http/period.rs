@@ -10,6 +10,45 @@ use service_host::Problem;
 use super::parameter::{Moment, check_span};
 use crate::queries::counters::{Grain, Span, begin, end};
 
+/// Declares query parameters: a period, and what else the route takes. serde cannot flatten the one into the other and
+/// refuse unknown names.
+macro_rules! period_params {
+    ($(#[$meta:meta])* pub struct $name:ident { $($rest:tt)* }) => {
+        $(#[$meta])*
+        #[derive(Debug, serde::Deserialize, schemars::JsonSchema)]
+        #[serde(rename_all = "camelCase", deny_unknown_fields)]
+        pub struct $name {
+            $($rest)*
+            /// Tickets submitted at or after this time, widened to the full hour.
+            from: Option<$crate::http::parameter::Moment>,
+            /// Tickets submitted before this time, widened to the full hour.
+            to: Option<$crate::http::parameter::Moment>,
+            /// All tickets as they were at this time.
+            as_of: Option<$crate::http::parameter::Moment>,
+            /// Wait until the answer holds everything up to this position of the log.
+            min_position: Option<$crate::http::freshness::MinPosition>,
+        }
+
+        impl $name {
+            /// The period, once the read model is where it is wanted.
+            pub(crate) async fn period(
+                &self,
+                state: &$crate::http::AppState,
+            ) -> Result<$crate::http::period::Period, service_host::Problem> {
+                let period = $crate::http::period::Period::of(self.from, self.to, self.as_of)?;
+                $crate::http::freshness::wait_for(state, &[&state.progress], self.min_position).await?;
+                Ok(period)
+            }
+        }
+    };
+}
+pub(crate) use period_params;
+
+period_params! {
+    /// The query parameters of figures that take nothing else.
+    pub struct PeriodParams {}
+}
+
 /// The time a figure is about; from and to are widened to full hours.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, JsonSchema)]
 #[serde(rename_all = "camelCase")]

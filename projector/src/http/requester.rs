@@ -3,9 +3,9 @@
 use axum::extract::State;
 use schemars::JsonSchema;
 use serde::Serialize;
-use service_host::Problem;
+use service_host::{Problem, json::QueryParams};
 
-use super::{AppState, answer::Answer, brief::Brief, no_such_ticket};
+use super::{AppState, answer::Answer, brief::Brief, freshness::FreshParams, no_such_ticket};
 use crate::queries::{
     requester::{self, Requester},
     ticket::{self, TicketKey},
@@ -26,9 +26,13 @@ pub struct History {
 /// The history.
 ///
 /// # Errors
-/// 404 where there is no such ticket.
-pub async fn history(State(state): State<AppState>, key: TicketKey) -> Result<Answer<History>, Problem> {
-    let ticket = ticket::ticket(&state.pool, key).await?.ok_or_else(no_such_ticket)?;
+/// 404 where there is no such ticket, 504 when `minPosition` is not reached.
+pub async fn history(
+    State(state): State<AppState>,
+    key: TicketKey,
+    QueryParams(params): QueryParams<FreshParams>,
+) -> Result<Answer<History>, Problem> {
+    let ticket = params.of_ticket(&state, key, || ticket::ticket(&state.pool, key)).await?;
     let requester =
         requester::requester(&state.pool, &ticket.requester_id).await?.ok_or_else(no_such_ticket)?;
     let latest = requester::tickets(&state.pool, &ticket.requester_id, LATEST).await?;

@@ -12,16 +12,18 @@ use super::{
     analytics::{
         course::{Series, SeriesParams},
         export::CountersParams,
-        figures::{Confusion, ConfusionParams, PeriodParams, Sessions, Times, TopicParams, Topics},
+        figures::{Confusion, ConfusionParams, Sessions, Times, TopicParams, Topics},
     },
     answer::{Answer, Page},
     events, examples, export,
     export::ExportParams,
     fields::TicketView,
+    freshness::FreshParams,
     journey,
     journey::Journey,
     list,
     list::ListParams,
+    period::PeriodParams,
     requester,
     requester::History,
     rooms,
@@ -29,7 +31,7 @@ use super::{
     similar,
     similar::{Similar, SimilarParams},
     statistics,
-    statistics::{SummaryBody, SummaryParams},
+    statistics::SummaryBody,
     stream,
     stream::{StreamParams, ToldEvent},
     table::Lines,
@@ -88,7 +90,7 @@ fn route(
 
 fn list_operation() -> Operation {
     let example = json!({ "success": true, "data": [examples::ticket()], "nextCursor": "bmV3ZXN0PjQzPjQz", "prevCursor": null });
-    asks(Operation::new("listTickets", TICKETS, "List tickets"))
+    waits(asks(Operation::new("listTickets", TICKETS, "List tickets")))
         .description(
             "All filters combine. Pages are stable: tickets that arrive meanwhile neither repeat nor hide others. Follow \
              `nextCursor` and `prevCursor`.",
@@ -104,7 +106,6 @@ fn list_operation() -> Operation {
         .answers::<Page<TicketView>>(200, "A page of tickets.", example)
         .with_header(200, "ETag", "Names this answer, weakly.")
         .answers_nothing(304, "The client has this answer.")
-        .refuses(504, "The read model is behind `minPosition`.", "tickets are known up to position 41, not yet up to 43; ask again")
 }
 
 fn ticket_operation() -> Operation {
@@ -119,29 +120,26 @@ fn ticket_operation() -> Operation {
         )
         .with_header(200, "ETag", "Version and position of the ticket: what `If-Match` of commands takes.")
         .answers_nothing(304, "The client has this answer.")
-        .refuses(
-            504,
-            "The read model is behind `minPosition`.",
-            "tickets are known up to position 41, not yet up to 43; ask again",
-        )
 }
 
 fn events_operation() -> Operation {
     one(Operation::new("getTicketEvents", TICKETS, "What happened to a ticket"))
         .description("Every event in order, with what people wrote. Personal members are null once the requester was erased.")
+        .query::<FreshParams>()
         .answers::<Answer<Vec<Entry>>>(200, "The events.", json!({ "success": true, "data": [examples::entry()] }))
 }
 
 fn journey_operation() -> Operation {
     one(Operation::new("getTicketJourney", TICKETS, "A ticket's way to the CRM, timed"))
+        .query::<FreshParams>()
         .answers::<Answer<Journey>>(200, "The hops.", json!({ "success": true, "data": examples::journey() }))
 }
 
 fn similar_operation() -> Operation {
     one(Operation::new("getSimilarTickets", TICKETS, "Earlier tickets that read like this one"))
         .description(
-            "By the angle between the embeddings of both texts, exactly. Suggests the ticket this one duplicates, and the \
-             incident it is part of.",
+            "By the angle between the embeddings of both texts. Suggests the ticket this one duplicates, and the incident it \
+             is part of.",
         )
         .query::<SimilarParams>()
         .example("limit", 10)
@@ -150,6 +148,7 @@ fn similar_operation() -> Operation {
 
 fn requester_operation() -> Operation {
     one(Operation::new("getTicketRequester", TICKETS, "What else the requester of a ticket handed in"))
+        .query::<FreshParams>()
         .answers::<Answer<History>>(
             200,
             "Figures and the latest tickets.",
@@ -168,7 +167,7 @@ fn export_operation() -> Operation {
 
 fn summary_operation() -> Operation {
     figures::<SummaryBody>("getSummary", "Counts, rates and waiting times", &examples::summary())
-        .query::<SummaryParams>()
+        .query::<PeriodParams>()
 }
 
 fn series_operation() -> Operation {
@@ -235,7 +234,7 @@ fn rooms_operation() -> Operation {
 
 /// Figures of a period, or as of a time.
 fn figures<T: schemars::JsonSchema>(id: &'static str, summary: &'static str, example: &Value) -> Operation {
-    asks(Operation::new(id, ANALYTICS, summary))
+    waits(asks(Operation::new(id, ANALYTICS, summary)))
         .example("from", "2026-11-01T00:00:00Z")
         .example("to", "2026-12-01T00:00:00Z")
         .header("If-None-Match", "The `ETag` of an answer the client has.", &text(), "W/\"5f2b\"")
@@ -247,9 +246,18 @@ fn figures<T: schemars::JsonSchema>(id: &'static str, summary: &'static str, exa
 /// A question about one ticket.
 fn one(operation: Operation) -> Operation {
     let id = json!({ "type": "string", "pattern": "^(tkt_[0-7][0-9A-HJKMNP-TV-Z]{25}|[0-9]{1,18})$" });
-    asks(operation)
+    waits(asks(operation))
         .path("id", "The ticket's id or its number.", &id, "tkt_01M7Y26SRP2GSWW5NYTCYQ9D6A")
         .refuses(404, "There is no such ticket, or none for this client.", "there is no such ticket")
+}
+
+/// What a question is answered that wants more than the read model holds yet.
+fn waits(operation: Operation) -> Operation {
+    operation.refuses(
+        504,
+        "The read model is behind `minPosition`, or behind a ticket that is new.",
+        "tickets are known up to position 41, not yet up to 43; ask again",
+    )
 }
 
 /// What every question may be answered.

@@ -9,9 +9,15 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use service_host::{Problem, json::QueryParams};
 
-use super::{AppState, answer::Answer, brief::Brief, no_such_ticket, parameter::Within};
+use super::{
+    AppState,
+    answer::Answer,
+    brief::Brief,
+    freshness::{self, MinPosition},
+    parameter::Within,
+};
 use crate::queries::{
-    similar::{Likeness, Vector, likenesses, tickets, vector},
+    similar::{Likeness, Vector, compared, tickets, vector},
     ticket::{self, TicketKey},
 };
 
@@ -26,10 +32,12 @@ const INCIDENT: usize = 3;
 
 /// The query parameters.
 #[derive(Debug, Deserialize, JsonSchema)]
-#[serde(deny_unknown_fields)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
 pub struct SimilarParams {
     /// Tickets at most.
     limit: Option<Within<1, 50>>,
+    /// Wait until the answer holds everything up to this position of the log.
+    min_position: Option<MinPosition>,
 }
 
 /// What a ticket is like.
@@ -42,8 +50,11 @@ pub struct Similar {
     duplicate_of: Option<Brief>,
     /// What this is probably part of.
     incident: Option<Incident>,
-    /// How many tickets it was compared with: the newest ones, 20 000 at most.
+    /// How many tickets it was compared with, one by one: the newest ones, 20 000 at most; or those of the hours around it
+    /// and the nearest of all.
     compared: usize,
+    /// An index found the nearest of all; without one they are the nearest of the newest.
+    by_index: bool,
     /// False while the ticket has no embedding: it is not analyzed, or its requester was erased.
     comparable: bool,
 }
@@ -75,18 +86,20 @@ pub struct Incident {
 /// The similar tickets.
 ///
 /// # Errors
-/// 400 for a parameter that is unknown or wrong, 404 where there is no such ticket.
+/// 400 for a parameter that is unknown or wrong, 404 where there is no such ticket, 504 when `minPosition` is not reached.
 pub async fn similar(
     State(state): State<AppState>,
     key: TicketKey,
     QueryParams(params): QueryParams<SimilarParams>,
 ) -> Result<Answer<Similar>, Problem> {
+    freshness::of_ticket(&state, key, params.min_position, || ticket::ticket(&state.pool, key)).await?;
     let Some(this) = vector(&state.pool, key).await? else {
-        ticket::ticket(&state.pool, key).await?.ok_or_else(no_such_ticket)?;
         return Ok(Answer::new(Similar::unknown()));
     };
-    let others = likenesses(&state.pool, &this, HOUR).await?;
-    let nearest = nearest(&this, &others, params.limit.map_or(10, |limit| limit.0 as usize));
+    let limit = params.limit.map_or(10, |limit| limit.0 as usize);
+    let compared = compared(&state.pool, &this, HOUR, limit).await?;
+    let others = compared.likenesses;
+    let nearest = nearest(&this, &others, limit);
     let numbers: Vec<i64> = nearest.iter().map(|likeness| likeness.number).collect();
     let known = tickets(&state.pool, &numbers).await?;
     let mut known: BTreeMap<_, _> = known.into_iter().map(|ticket| (ticket.number, ticket)).collect();
@@ -99,7 +112,8 @@ pub async fn similar(
     };
     let tickets = nearest.iter().filter_map(similar).collect();
     let incident = Incident::of(&this, &others);
-    Ok(Answer::new(Similar { tickets, duplicate_of, incident, compared: others.len(), comparable: true }))
+    let (by_index, compared) = (compared.by_index, others.len());
+    Ok(Answer::new(Similar { tickets, duplicate_of, incident, compared, by_index, comparable: true }))
 }
 
 fn nearest(this: &Vector, others: &[Likeness], limit: usize) -> Vec<Likeness> {
@@ -111,7 +125,14 @@ fn nearest(this: &Vector, others: &[Likeness], limit: usize) -> Vec<Likeness> {
 
 impl Similar {
     const fn unknown() -> Self {
-        Self { tickets: vec![], duplicate_of: None, incident: None, compared: 0, comparable: false }
+        Self {
+            tickets: vec![],
+            duplicate_of: None,
+            incident: None,
+            compared: 0,
+            by_index: false,
+            comparable: false,
+        }
     }
 }
 

@@ -6,30 +6,23 @@ use std::collections::BTreeMap;
 use axum::{extract::State, http::HeaderMap, response::Response};
 use chrono::{DateTime, Utc};
 use schemars::JsonSchema;
-use serde::{Deserialize, Serialize};
+use serde::Serialize;
 use service_host::{Problem, json::QueryParams};
 
-use super::{AppState, answer::Answer, etag, parameter::Moment, period::Period};
+use super::{
+    AppState,
+    answer::Answer,
+    etag,
+    period::{Period, PeriodParams},
+};
 use crate::{
-    as_of::{self, Moment as Past},
+    as_of::{self, Moment},
     queries::{
-        counters::{Counter, Grain, Span, counters, series},
+        counters::{Grain, Span, counters, series},
         statistics::{Counts, DIMENSIONS, Figures, Summary},
     },
     statistics::count::dimension,
 };
-
-/// The query parameters.
-#[derive(Debug, Deserialize, JsonSchema)]
-#[serde(rename_all = "camelCase", deny_unknown_fields)]
-pub struct SummaryParams {
-    /// Tickets submitted at or after this time, widened to the full hour.
-    from: Option<Moment>,
-    /// Tickets submitted before this time, widened to the full hour.
-    to: Option<Moment>,
-    /// All tickets as they were at this time.
-    as_of: Option<Moment>,
-}
 
 /// Every figure, with the time it is about.
 #[derive(Debug, Serialize, JsonSchema)]
@@ -46,13 +39,13 @@ pub struct SummaryBody {
 /// The summary.
 ///
 /// # Errors
-/// 400 for a period that is none, 503 while the read model is away.
+/// 400 for a period that is none, 503 while the read model is away, 504 when `minPosition` is not reached.
 pub async fn summary(
     State(state): State<AppState>,
-    QueryParams(params): QueryParams<SummaryParams>,
+    QueryParams(params): QueryParams<PeriodParams>,
     headers: HeaderMap,
 ) -> Result<Response, Problem> {
-    let mut period = Period::of(params.from, params.to, params.as_of)?;
+    let mut period = params.period(&state).await?;
     let figures = figures(&state, &mut period, &DIMENSIONS).await?;
     let by_day = by_day(&state, &period).await?;
     etag::tagged(&headers, &Answer::new(SummaryBody { period, summary: figures.summary(), by_day }))
@@ -66,11 +59,9 @@ pub async fn figures(state: &AppState, period: &mut Period, dimensions: &[&str])
     let Some(time) = period.as_of() else {
         return Ok(Figures::of(counters(&state.pool, period.span(), dimensions).await?));
     };
-    let then = as_of::statistics(&state.pool, &state.keys, Past::Time(time)).await?;
+    let then = as_of::statistics(&state.pool, &state.keys, Moment::Time(time), dimensions).await?;
     period.found_at(then.through);
-    let counter = |((dimension, label, other), count)| Counter { dimension, label, other, count };
-    let counters = then.counts.into_iter().map(counter);
-    Ok(Figures::of(counters.filter(|counter| dimensions.contains(&counter.dimension.as_str())).collect()))
+    Ok(Figures::of(then.counters))
 }
 
 async fn by_day(state: &AppState, period: &Period) -> Result<Counts, Problem> {

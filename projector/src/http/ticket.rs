@@ -16,7 +16,8 @@ use super::{
     body::TicketBody,
     etag,
     fields::{Fields, TicketView},
-    freshness, internal, no_such_ticket,
+    freshness::{self, MinPosition},
+    internal, no_such_ticket,
     parameter::{self, Within},
 };
 use crate::{
@@ -30,7 +31,7 @@ use crate::{
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
 pub struct TicketParams {
     /// Wait until the answer holds everything up to this position of the log.
-    min_position: Option<Within<0, { i64::MAX }>>,
+    min_position: Option<MinPosition>,
     /// The ticket as it was at this time; personal data that was erased since stays erased.
     as_of: Option<parameter::Moment>,
     /// The ticket as it was at this position of the log.
@@ -49,10 +50,9 @@ pub async fn ticket(
     QueryParams(params): QueryParams<TicketParams>,
     headers: HeaderMap,
 ) -> Result<Response, Problem> {
-    let wanted = params.min_position.map(|wanted| Position(wanted.0));
-    freshness::wait_for(&state, &[&state.progress], wanted).await?;
     let moment = params.moment()?;
-    let ticket = ticket::ticket(&state.pool, key).await?.ok_or_else(no_such_ticket)?;
+    let ask = || ticket::ticket(&state.pool, key);
+    let ticket = freshness::of_ticket(&state, key, params.min_position, ask).await?;
     let ticket = match moment {
         Some(moment) => as_it_was(&state, &ticket, moment).await?,
         None => ticket,

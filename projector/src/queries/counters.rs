@@ -109,6 +109,28 @@ pub async fn counters(pool: &PgPool, span: Span, dimensions: &[&str]) -> Result<
     timed("aggregate", "statistics", query.fetch_all(pool)).await
 }
 
+/// Every counter of these dimensions over all tickets, as it was at the beginning of an hour.
+///
+/// # Errors
+/// As [`QueryError`].
+pub async fn counters_before(
+    pool: &PgPool,
+    hour: DateTime<Utc>,
+    dimensions: &[&str],
+) -> Result<Vec<Counter>, QueryError> {
+    let dimensions: Vec<String> = dimensions.iter().map(|name| (*name).to_owned()).collect();
+    let query = sqlx::query_as!(
+        Counter,
+        r#"select dimension, label, other, sum(count)::bigint as "count!"
+           from projector.statistics
+           where dimension = any($1) and grain = 'change' and at < $2
+           group by dimension, label, other having sum(count) <> 0"#,
+        &dimensions,
+        hour,
+    );
+    timed("aggregate", "statistics", query.fetch_all(pool)).await
+}
+
 /// The course of a dimension from `from` on and before `to`, in order.
 ///
 /// # Errors

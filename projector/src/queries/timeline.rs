@@ -38,11 +38,11 @@ pub struct Entry {
     pub(crate) sealed: Option<Json<SealedMembers>>,
 }
 
-/// Every event of the ticket in order; empty where there is no such ticket.
+/// Every event of the ticket in order, if there is such a ticket.
 ///
 /// # Errors
 /// As [`QueryError`].
-pub async fn timeline(pool: &PgPool, key: TicketKey) -> Result<Vec<Entry>, QueryError> {
+pub async fn timeline(pool: &PgPool, key: TicketKey) -> Result<Option<Vec<Entry>>, QueryError> {
     let (id, number) = key.columns();
     let query = sqlx::query_as!(
         Entry,
@@ -54,5 +54,6 @@ pub async fn timeline(pool: &PgPool, key: TicketKey) -> Result<Vec<Entry>, Query
         id,
         number,
     );
-    timed("select", "timeline", query.fetch_all(pool)).await
+    let entries = timed("select", "timeline", query.fetch_all(pool)).await?;
+    Ok((!entries.is_empty()).then_some(entries))
 }

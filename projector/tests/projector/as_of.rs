@@ -1,7 +1,12 @@
 //! What was, at a position and at a time.
 
+use std::collections::BTreeMap;
+
 use chrono::{DateTime, TimeDelta, Utc};
-use projector::as_of::{Counts, Moment, statistics, ticket};
+use projector::{
+    as_of::{self, Moment, ticket},
+    queries::statistics::DIMENSIONS,
+};
 use schemas::{
     Position,
     work::{Decided, Decision},
@@ -37,16 +42,30 @@ async fn a_ticket_is_seen_as_it_was() {
     assert_eq!(at(Moment::Time(clock::now())).await.unwrap().status, "closed");
 }
 
-/// The counters of all tickets, as kept now.
+/// Tickets per dimension, label and other label.
+type Counts = BTreeMap<(String, String, String), i64>;
+
+/// The counters of all tickets, as kept now; of topics no history is kept.
 async fn kept(hub: &Hub) -> Counts {
     let rows: Vec<(String, String, String, i64)> = sqlx::query_as(
         "select dimension, label, other, count from projector.statistics where grain = 'all' and count <> 0
-           and dimension not like 'topic-%'",
+           and dimension = any($1) and dimension not like 'topic-%'",
     )
+    .bind(DIMENSIONS.map(str::to_owned).to_vec())
     .fetch_all(hub.pool())
     .await
     .unwrap();
     rows.into_iter().map(|(dimension, label, other, count)| ((dimension, label, other), count)).collect()
+}
+
+/// The counters as they were, and the position they are exact for.
+async fn statistics(hub: &Hub, moment: Moment) -> (Counts, Position) {
+    let found = as_of::statistics(hub.pool(), &hub.keys, moment, &DIMENSIONS).await.unwrap();
+    let counters = found.counters.into_iter();
+    (
+        counters.map(|found| ((found.dimension, found.label, found.other), found.count)).collect(),
+        found.through,
+    )
 }
 
 #[tokio::test]
@@ -58,14 +77,14 @@ async fn the_statistics_are_seen_as_they_were() {
     hub.settled().await;
     assert_ne!(kept(&hub).await, then);
     for moment in [Moment::Position(head), Moment::Time(recorded_at(&hub, head.0).await)] {
-        let found = statistics(hub.pool(), &hub.keys, moment).await.unwrap();
-        assert_eq!((found.counts, found.through), (then.clone(), head), "{moment:?}");
+        assert_eq!(statistics(&hub, moment).await, (then.clone(), head), "{moment:?}");
     }
-    let now = statistics(hub.pool(), &hub.keys, Moment::Position(Position(i64::MAX))).await.unwrap();
-    assert_eq!(now.counts, kept(&hub).await);
-    let before =
-        statistics(hub.pool(), &hub.keys, Moment::Time(clock::now() - TimeDelta::days(1))).await.unwrap();
-    assert_eq!((before.counts, before.through), (Counts::new(), Position::START));
+    assert_eq!(statistics(&hub, Moment::Position(Position(i64::MAX))).await.0, kept(&hub).await);
+    let before = statistics(&hub, Moment::Time(clock::now() - TimeDelta::days(1))).await;
+    assert_eq!(before, (Counts::new(), Position::START));
+    let moment = Moment::Position(head);
+    let found = as_of::statistics(hub.pool(), &hub.keys, moment, &["status"]).await.unwrap();
+    assert!(found.counters.iter().all(|counter| counter.dimension == "status") && !found.counters.is_empty());
 }
 
 #[tokio::test]
@@ -83,11 +102,7 @@ async fn whole_hours_of_the_past_are_not_folded_again() {
     .unwrap();
     hub.submit(6, ADA, "Cloud").await;
     hub.settled().await;
-    let found =
-        statistics(hub.pool(), &hub.keys, Moment::Time(clock::now() - TimeDelta::hours(1))).await.unwrap();
-    assert_eq!((found.counts, found.through), (then, head));
-    assert_eq!(
-        statistics(hub.pool(), &hub.keys, Moment::Time(clock::now())).await.unwrap().counts,
-        kept(&hub).await
-    );
+    let an_hour_ago = Moment::Time(clock::now() - TimeDelta::hours(1));
+    assert_eq!(statistics(&hub, an_hour_ago).await, (then, head));
+    assert_eq!(statistics(&hub, Moment::Time(clock::now())).await.0, kept(&hub).await);
 }

@@ -56,6 +56,28 @@ fn every_reference_of_the_descriptions_leads_somewhere() {
 }
 
 #[test]
+fn every_answer_of_a_command_leads_to_what_can_be_asked_about_its_ticket() {
+    let document = whole();
+    let operations = operations(&document);
+    let asks = |id: &str| operations.iter().find(|(_, operation)| operation["operationId"] == *id).unwrap();
+    for (name, operation) in operations.iter().filter(|(name, _)| name.starts_with("post ")) {
+        let answers = operation["responses"].as_object().unwrap().iter();
+        let links = answers
+            .filter_map(|(_, answer)| answer.get("links"))
+            .flat_map(|links| links.as_object().unwrap());
+        let mut count = 0;
+        for (_, link) in links {
+            let (_, asked) = asks(link["operationId"].as_str().unwrap());
+            let takes =
+                |name: &str| asked["parameters"].as_array().unwrap().iter().any(|one| one["name"] == *name);
+            assert!(link["parameters"].as_object().unwrap().keys().all(|name| takes(name)), "{name}: {link}");
+            count += 1;
+        }
+        assert!(count >= 5, "{name} leads to {count} questions");
+    }
+}
+
+#[test]
 fn every_operation_has_examples_that_fit_its_schemas() {
     let document = whole();
     for (name, operation) in operations(&document) {

@@ -131,6 +131,41 @@ async fn a_client_that_waits_for_its_position_reads_its_own_write() {
 }
 
 #[tokio::test]
+async fn a_ticket_that_is_new_is_waited_for_not_denied() {
+    let mut hub = Hub::without_projection().await;
+    let new = hub.submit(1, "ada@example.com", "Network").await;
+    let ask = |path: String| {
+        let request = Request::get(format!("/api/tickets/{path}")).body(Body::empty()).unwrap();
+        tokio::spawn(send(hub.router(), request))
+    };
+    let by_id = ["", "/events", "/journey", "/requester", "/similar"];
+    let mut asked: Vec<_> = by_id.iter().map(|question| ask(format!("{}{question}", new.ticket))).collect();
+    asked.push(ask(new.position.to_string()));
+    tokio::task::yield_now().await;
+    hub.start_projection();
+    for reply in asked {
+        let reply = reply.await.unwrap();
+        assert_eq!(reply.status, StatusCode::OK, "{}", reply.text);
+    }
+}
+
+#[tokio::test]
+async fn every_question_about_a_ticket_waits_for_a_position_and_refuses_what_it_does_not_know() {
+    let hub = Hub::start().await;
+    hub.submit(1, "ada@example.com", "Network").await;
+    for question in ["events", "journey", "requester", "similar"] {
+        let written = hub.resolve(1, "Done.").await;
+        let path = format!("/api/tickets/1/{question}");
+        hub.data(&format!("{path}?minPosition={}", written.position)).await;
+        assert!(hub.progress.position() >= written.position, "{question}");
+        hub.reopen(1, "Not done.").await;
+        let detail = hub.refusal(&format!("{path}?wait=1"), StatusCode::BAD_REQUEST).await;
+        assert!(detail.contains("unknown field `wait`"), "{question}: {detail}");
+        hub.refusal(&format!("{path}?minPosition=1000"), StatusCode::BAD_REQUEST).await;
+    }
+}
+
+#[tokio::test]
 async fn a_ticket_is_shown_as_it_was() {
     let hub = Hub::start().await;
     hub.submit(1, "ada@example.com", "Network").await; // 1

@@ -10,8 +10,8 @@ use crate::{
         AppState,
         answer::Answer,
         etag,
-        parameter::{Moment, Within},
-        period::Period,
+        parameter::Within,
+        period::{Period, PeriodParams, period_params},
         statistics::figures,
     },
     queries::{
@@ -21,45 +21,21 @@ use crate::{
     statistics::count::dimension,
 };
 
-/// The query parameters.
-#[derive(Debug, Deserialize, JsonSchema)]
-#[serde(rename_all = "camelCase", deny_unknown_fields)]
-pub struct PeriodParams {
-    /// Tickets submitted at or after this time, widened to the full hour.
-    from: Option<Moment>,
-    /// Tickets submitted before this time, widened to the full hour.
-    to: Option<Moment>,
-    /// All tickets as they were at this time.
-    as_of: Option<Moment>,
+period_params! {
+    /// The query parameters.
+    pub struct TopicParams {
+        /// Topics at most.
+        limit: Option<Within<1, 200>>,
+    }
 }
 
-/// The query parameters.
-#[derive(Debug, Deserialize, JsonSchema)]
-#[serde(rename_all = "camelCase", deny_unknown_fields)]
-pub struct TopicParams {
-    /// Tickets submitted at or after this time, widened to the full hour.
-    from: Option<Moment>,
-    /// Tickets submitted before this time, widened to the full hour.
-    to: Option<Moment>,
-    /// All tickets as they were at this time.
-    as_of: Option<Moment>,
-    /// Topics at most.
-    limit: Option<Within<1, 200>>,
-}
-
-/// The query parameters.
-#[derive(Debug, Deserialize, JsonSchema)]
-#[serde(rename_all = "camelCase", deny_unknown_fields)]
-pub struct ConfusionParams {
-    /// What is compared: what requesters picked with what the analyzer decided, or what the analyzer decided with what
-    /// people corrected it to.
-    of: Option<Comparison>,
-    /// Tickets submitted at or after this time, widened to the full hour.
-    from: Option<Moment>,
-    /// Tickets submitted before this time, widened to the full hour.
-    to: Option<Moment>,
-    /// All tickets as they were at this time.
-    as_of: Option<Moment>,
+period_params! {
+    /// The query parameters.
+    pub struct ConfusionParams {
+        /// What is compared: what requesters picked with what the analyzer decided, or what the analyzer decided with what
+        /// people corrected it to.
+        of: Option<Comparison>,
+    }
 }
 
 /// What is compared.
@@ -155,13 +131,13 @@ pub struct Sessions {
 /// Waiting times.
 ///
 /// # Errors
-/// 400 for a period that is none, 503 while the read model is away.
+/// 400 for a period that is none, 503 while the read model is away, 504 when `minPosition` is not reached.
 pub async fn times(
     State(state): State<AppState>,
     QueryParams(params): QueryParams<PeriodParams>,
     headers: HeaderMap,
 ) -> Result<Response, Problem> {
-    let mut period = Period::of(params.from, params.to, params.as_of)?;
+    let mut period = params.period(&state).await?;
     let wanted = [
         dimension::TICKETS,
         dimension::RESOLVED,
@@ -192,7 +168,7 @@ pub async fn topics(
     QueryParams(params): QueryParams<TopicParams>,
     headers: HeaderMap,
 ) -> Result<Response, Problem> {
-    let mut period = Period::of(params.from, params.to, params.as_of)?;
+    let mut period = params.period(&state).await?;
     let figures = figures(&state, &mut period, &[dimension::PRODUCT, dimension::ERROR_CODE]).await?;
     let limit = params.limit.map_or(20, |limit| limit.0 as usize);
     etag::tagged(&headers, &Answer::new(Topics { period, topics: figures.topics(limit) }))
@@ -207,7 +183,7 @@ pub async fn confusion(
     QueryParams(params): QueryParams<ConfusionParams>,
     headers: HeaderMap,
 ) -> Result<Response, Problem> {
-    let mut period = Period::of(params.from, params.to, params.as_of)?;
+    let mut period = params.period(&state).await?;
     let of = params.of.unwrap_or_default();
     let figures = figures(&state, &mut period, &[of.dimension()]).await?;
     let tickets = figures.total(of.dimension());
@@ -228,7 +204,7 @@ pub async fn sessions(
     QueryParams(params): QueryParams<PeriodParams>,
     headers: HeaderMap,
 ) -> Result<Response, Problem> {
-    let mut period = Period::of(params.from, params.to, params.as_of)?;
+    let mut period = params.period(&state).await?;
     let wanted = [
         dimension::TICKETS,
         dimension::RESOLVED,
