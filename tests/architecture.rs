@@ -113,8 +113,8 @@ fn only_the_analyzer_links_libtorch() {
 
 #[test]
 fn migrations_and_decisions_have_a_number_each() {
+    let root = metadata().workspace_root;
     for (folder, digits) in [("migrations", 14), ("docs/adr", 4)] {
-        let root = metadata().workspace_root;
         let mut numbers = BTreeSet::new();
         for file in std::fs::read_dir(root.join(folder)).unwrap() {
             let name = file.unwrap().file_name().into_string().unwrap();
