@@ -12,12 +12,15 @@
 //! - [`commands::why_stuck`]: what holds whom
 //! - [`commands::analyzer`]: what answers, and what would answer otherwise
 //! - [`commands::clean_data`]: deletes what `up` kept
+//! - [`output`]: standard output, whose reader may leave
 //! - [`backbone`]: where the log and the bus are
 //! - [`diagnosis`]: asks the database who holds whom
 //! - [`hub_client`]: asks the hub over HTTP
 //! - [`view`]: what things look like on a terminal
 
-#![expect(clippy::print_stdout, reason = "a command line tool talks on standard output")]
+// First: the others write through its macro.
+#[macro_use]
+mod output;
 
 mod backbone;
 mod commands;
@@ -72,9 +75,14 @@ enum Command {
     CleanData(commands::clean_data::Args),
 }
 
+fn main() -> anyhow::Result<ExitCode> {
+    let Cli { command } = Cli::parse();
+    output::while_read(|| run(command))
+}
+
 #[tokio::main]
-async fn main() -> anyhow::Result<ExitCode> {
-    match Cli::parse().command {
+async fn run(command: Command) -> anyhow::Result<ExitCode> {
+    match command {
         Command::Up(args) => commands::up::run(args).await?,
         Command::Migrate(args) => commands::migrate::run(args).await?,
         Command::Keys(args) => commands::keys::run(args).await?,

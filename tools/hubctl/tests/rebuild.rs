@@ -2,6 +2,7 @@
 
 #![expect(clippy::unwrap_used, reason = "a panic is how a test fails")]
 
+#[expect(dead_code, reason = "each test binary uses a part")]
 mod support;
 
 use event_store::{MasterKeys, PersonalKeys};

@@ -1,5 +1,7 @@
 //! The mock as a process of its own. See the README beside `src`.
 
+use std::io::Write as _;
+
 use anyhow::Context;
 use clap::Parser;
 use tokio::signal::unix::{SignalKind, signal};
@@ -20,7 +22,7 @@ async fn main() -> anyhow::Result<()> {
     Ok(())
 }
 
-#[expect(clippy::print_stdout, reason = "the line that tells a person, or a script, where the mock is")]
+/// Tells a person, or a script, where the mock is. Nobody has to read it.
 fn announce(mock: &Mock) {
-    println!("zoho-mock listens on {}", mock.url());
+    let _ = writeln!(std::io::stdout(), "zoho-mock listens on {}", mock.url());
 }

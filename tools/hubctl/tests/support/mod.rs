@@ -1,6 +1,6 @@
 //! A log and a bus of their own, and the real `hubctl` run against them.
 
-use std::process::Output;
+use std::process::{Output, Stdio};
 
 use event_bus::Bus;
 use event_store::{Append, EventStore, Expected, NewEvent, database};
@@ -60,6 +60,15 @@ impl Hub {
     /// What is left of an answer of a `hubctl` that is killed at a place.
     pub(crate) async fn hubctl_killed_at(&self, place: &str, args: &[&str]) -> Answer {
         self.answer(self.command(args).env(crash_points::VARIABLE, place)).await
+    }
+
+    /// What `hubctl` answers whom nobody reads.
+    pub(crate) async fn hubctl_unread(&self, args: &[&str]) -> Answer {
+        let (reader, writer) = std::io::pipe().unwrap();
+        drop(reader);
+        let mut command = self.command(args);
+        let hubctl = command.stdout(writer).stderr(Stdio::piped()).spawn().unwrap();
+        Answer::of(&within("hubctl", hubctl.wait_with_output()).await.unwrap())
     }
 
     async fn answer(&self, command: &mut Command) -> Answer {

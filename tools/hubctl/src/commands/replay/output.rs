@@ -10,7 +10,7 @@ use event_bus::{Bus, copy};
 use schemas::Envelope;
 
 use super::Target;
-use crate::backbone::Backbone;
+use crate::{backbone::Backbone, output::Stdout};
 
 /// An open target.
 pub(super) enum Output {
@@ -35,7 +35,7 @@ impl Output {
 
     fn lines(file: &str) -> anyhow::Result<Self> {
         let lines: Box<dyn Write + Send> = if file == "-" {
-            Box::new(std::io::stdout())
+            Box::new(Stdout)
         } else {
             Box::new(File::create_new(file).with_context(|| format!("making the file {file}"))?)
         };
