@@ -22,6 +22,7 @@ chaos: deps ## The fault tests at full size: thousands of kills, a million conte
 	HUB_CHAOS=1 cargo test --locked -p subscription --test crashes --test stages
 	HUB_CHAOS=1 cargo test --locked -p command-api --test processes --test bus_faults
 	HUB_CHAOS=1 cargo test --locked -p crm-sink --test delivery -- --nocapture --test-threads=1 chaos
+	HUB_CHAOS=1 cargo test --locked -p crm-sink --test kills
 
 check: fmt lint deny drift ## Everything a change must pass besides the tests
 

@@ -22,19 +22,31 @@ pub struct Control {
 #[error("another process leads the lane now")]
 pub struct Replaced;
 
-/// Makes this process the lane's newest leader. Returns its number, and the breaker as the one before left it.
-pub async fn lead(pool: &PgPool, sink: &str) -> sqlx::Result<(i64, Brake)> {
+/// A lane as the leader before left it.
+#[derive(Clone, Copy, Debug)]
+pub struct Led {
+    /// The new leader's number.
+    pub fence: i64,
+    /// The breaker.
+    pub brake: Brake,
+    /// When tickets were last sent for the first time.
+    pub sent_at: Option<DateTime<Utc>>,
+}
+
+/// Makes this process the lane's newest leader.
+pub async fn lead(pool: &PgPool, sink: &str) -> sqlx::Result<Led> {
     let row = sqlx::query!(
         "insert into crm.lane (sink, fence) values ($1, 1)
          on conflict (sink) do update set fence = crm.lane.fence + 1
-         returning fence, breaker, breaker_until, failures",
+         returning fence, breaker, breaker_until, failures, sent_at",
         sink,
     )
     .fetch_one(pool)
     .await?;
     let breaker = row.breaker.as_deref().and_then(Breaker::named);
     let rest = breaker.zip(row.breaker_until).map(|(breaker, until)| Rest { breaker, until });
-    Ok((row.fence, Brake::resumed(rest, row.failures.unsigned_abs())))
+    let brake = Brake::resumed(rest, row.failures.unsigned_abs());
+    Ok(Led { fence: row.fence, brake, sent_at: row.sent_at })
 }
 
 /// What holds now.
@@ -62,6 +74,23 @@ pub async fn hold(connection: &mut PgConnection, sink: &str, fence: i64) -> anyh
         .fetch_optional(connection)
         .await?;
     if held.unwrap_or_default() == fence { Ok(()) } else { Err(Replaced.into()) }
+}
+
+/// As [`hold`], for a request that sends tickets for the first time: when it left is written down.
+///
+/// # Errors
+/// [`Replaced`] when the lane's latest leader is not `fence`.
+pub async fn hold_to_send(
+    connection: &mut PgConnection,
+    sink: &str,
+    fence: i64,
+    now: DateTime<Utc>,
+) -> anyhow::Result<()> {
+    let held =
+        sqlx::query!("update crm.lane set sent_at = $3 where sink = $1 and fence = $2", sink, fence, now)
+            .execute(connection)
+            .await?;
+    if held.rows_affected() == 1 { Ok(()) } else { Err(Replaced.into()) }
 }
 
 /// Writes down which breaker is open.

@@ -184,6 +184,8 @@ pub enum Verdict {
     Duplicate,
     /// No record was created because of what is in it. The reason is a code and names of fields.
     Refused(String),
+    /// The same, but a record may exist all the same: only a look-up makes it certain.
+    Doubtful(String),
     /// No record was created because there is no room.
     Full,
     /// Only a look-up tells.

@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 
+use chrono::{DateTime, Utc};
 use event_store::{EventStore, PersonalKeys, StoreError, personal_keys::KeyError};
 use schemas::{
     Analysis, Envelope, EventId, Position, TicketEvent, TicketId, Version,
@@ -31,6 +32,8 @@ pub struct Facts {
     pub assignee: Option<String>,
     /// The newest event behind these facts: an update from an older one must never overwrite the record.
     pub position: Position,
+    /// When that happened.
+    pub at: DateTime<Utc>,
 }
 
 /// What the log says about delivering a ticket.
@@ -63,6 +66,7 @@ struct Sheet {
     assignee: Option<String>,
     delivered: Option<CrmRecordCreated>,
     position: Position,
+    at: DateTime<Utc>,
 }
 
 impl Dossier {
@@ -108,7 +112,7 @@ impl Sheet {
     fn of(stream: Vec<Envelope>, system: &str) -> Result<Self, DecodeError> {
         let mut sheet = Self::blank();
         for envelope in stream {
-            sheet.position = envelope.position;
+            (sheet.position, sheet.at) = (envelope.position, envelope.time);
             match envelope.event() {
                 Ok(event) => sheet.note(envelope.id, event, system),
                 Err(DecodeError::UnknownType(_)) => {}
@@ -127,6 +131,7 @@ impl Sheet {
             assignee: None,
             delivered: None,
             position: Position::START,
+            at: DateTime::UNIX_EPOCH,
         }
     }
 
@@ -178,6 +183,7 @@ impl Sheet {
             status: self.status,
             assignee: self.assignee,
             position: self.position,
+            at: self.at,
         }))
     }
 }

@@ -139,11 +139,11 @@ impl<D: Destination> Service<D> {
         shutdown
             .spawn("http", service_host::http::serve(listener, health.router(), Cors::none(), stop.clone()));
         shutdown.spawn("intake", projection::run(stage, Intake { sink }, progress, stop.clone()));
-        shutdown.spawn("status", status.watch(pool.clone(), destination, stop.clone()));
+        shutdown.spawn("status", status.clone().watch(pool.clone(), destination, stop.clone()));
         if let Some(zoho) = &zoho {
             shutdown.spawn("schedule", schedule(settings.zoho, zoho.clone(), pool.clone(), stop.clone()));
         }
-        shutdown.spawn("lane", checked_lane(lane, zoho, pool, stop.clone()));
+        shutdown.spawn("lane", checked_lane(lane, zoho, status, pool, stop.clone()));
         shutdown.spawn("hints", async move {
             stop.run_until_cancelled(bus.forward_hints(appended)).await;
             Ok(())
@@ -155,11 +155,12 @@ impl<D: Destination> Service<D> {
 async fn checked_lane<D: Destination>(
     lane: Lane<D>,
     zoho: Option<Arc<Client>>,
+    status: Status,
     pool: PgPool,
     stop: CancellationToken,
 ) -> anyhow::Result<()> {
     if let Some(zoho) = zoho
-        && !check::until_checked(&zoho, &pool, &stop).await?
+        && !check::until_checked(&zoho, &pool, &status, &stop).await?
     {
         return Ok(());
     }

@@ -25,6 +25,8 @@ pub struct Standing {
     pub exhausted_at: Option<DateTime<Utc>>,
     /// Until when the access token is used, and why there will be none.
     pub token: Option<(Option<DateTime<Utc>>, Option<String>)>,
+    /// What came of asking for the form, and when.
+    pub form: Option<(String, DateTime<Utc>)>,
     /// The latest comparison of both sides.
     pub comparison: Option<Comparison>,
 }
@@ -91,6 +93,9 @@ pub async fn standing(pool: &PgPool, sink: &str) -> sqlx::Result<Standing> {
     let token = sqlx::query!("select use_until, stopped from crm.oauth_token where provider = $1", sink)
         .fetch_optional(pool)
         .await?;
+    let form = sqlx::query!("select outcome, asked_at from crm.form_check where sink = $1", sink)
+        .fetch_optional(pool)
+        .await?;
     let calls = sqlx::query!(
         "select purpose, calls from crm.calls
          where sink = $1 and day = (select max(day) from crm.calls where sink = $1) order by purpose",
@@ -110,6 +115,7 @@ pub async fn standing(pool: &PgPool, sink: &str) -> sqlx::Result<Standing> {
         calls: calls.into_iter().map(|row| (row.purpose, row.calls)).collect(),
         exhausted_at,
         token: token.map(|row| (row.use_until, row.stopped)),
+        form: form.map(|row| (row.outcome, row.asked_at)),
         comparison: comparison(pool, sink).await?,
     })
 }
@@ -144,7 +150,7 @@ pub async fn backlog(pool: &PgPool, sink: &str, limit: i64) -> sqlx::Result<Vec<
                   case when state = 'delivered' then 'outdated' else state end as "state!",
                   case when state = 'delivered' then update_attempts else attempts end as "attempts!",
                   case when state = 'delivered' then update_due_at else due_at end as at,
-                  batch, record_id, reason
+                  batch, record_id, coalesce(reason, refused) as reason
            from crm.delivery
            where sink = $1 and (state in ('pending', 'sending', 'ambiguous')
                                 or (state = 'delivered' and wanted > told and update_refused is null))

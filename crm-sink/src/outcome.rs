@@ -226,7 +226,7 @@ async fn settle(connection: &mut PgConnection, sink: &str, outcomes: &[Outcome])
     let moved = sqlx::query!(
         "update crm.delivery d
          set state = s.state, record_id = s.record_id, how = s.how, reason = s.reason,
-             due_at = coalesce(s.due_at, d.due_at), slice = null,
+             due_at = coalesce(s.due_at, d.due_at), slice = null, refused = null,
              settled_at = case when s.state <> 'pending' then clock_timestamp() end,
              attempts = case when s.lost is null then d.attempts else 0 end,
              lost = case when s.lost is null then d.lost else d.lost + 1 end,

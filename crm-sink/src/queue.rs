@@ -33,6 +33,8 @@ pub struct Owed {
     pub slice: Option<String>,
     /// Records of it that were lost so far.
     pub lost: i32,
+    /// What the system says against it, where only a look-up makes that certain.
+    pub refused: Option<String>,
 }
 
 /// A record that should say more than it does.
@@ -59,6 +61,7 @@ struct Row {
     urgent: bool,
     slice: Option<String>,
     lost: i32,
+    refused: Option<String>,
 }
 
 impl Row {
@@ -73,6 +76,7 @@ impl Row {
             urgent: self.urgent,
             slice: self.slice,
             lost: self.lost,
+            refused: self.refused,
         })
     }
 }
@@ -134,7 +138,8 @@ impl Queue {
     pub async fn pending(&self, now: DateTime<Utc>, limit: usize) -> sqlx::Result<Vec<Owed>> {
         let rows = sqlx::query_as!(
             Row,
-            "select ticket_id, event_id, position, attempts, batch, due_at, urgent, slice, lost from crm.delivery
+            "select ticket_id, event_id, position, attempts, batch, due_at, urgent, slice, lost, refused
+             from crm.delivery
              where sink = $1 and state = 'pending' and due_at <= $2
              order by slice nulls last, urgent desc, due_at, position limit $3",
             self.sink,
@@ -166,7 +171,7 @@ impl Queue {
         let built: Vec<_> = tickets.iter().map(|(_, position)| position.0).collect();
         let tickets: Vec<_> = tickets.iter().map(|(ticket, _)| ticket.to_string()).collect();
         let mut transaction = self.pool.begin().await?;
-        control::hold(&mut transaction, self.sink, fence).await?;
+        control::hold_to_send(&mut transaction, self.sink, fence, now).await?;
         let claimed = sqlx::query_scalar!(
             "update crm.delivery d
              set state = 'sending', batch = $3, attempts = attempts + 1, sent_at = $4, due_at = $5, how = null,
@@ -244,6 +249,31 @@ impl Queue {
         Ok(())
     }
 
+    /// The CRM says that it has no records of these tickets, and why. One look-up makes it certain, at once: this answer did
+    /// arrive.
+    pub async fn mark_refused(
+        &self,
+        refusals: &[(TicketId, String)],
+        batch: &str,
+        now: DateTime<Utc>,
+    ) -> sqlx::Result<()> {
+        let (tickets, reasons): (Vec<_>, Vec<_>) =
+            refusals.iter().map(|(ticket, reason)| (ticket.to_string(), reason.clone())).unzip();
+        sqlx::query!(
+            "update crm.delivery d set state = 'ambiguous', refused = r.reason, due_at = $4
+             from unnest($2::text[], $5::text[]) r(ticket_id, reason)
+             where d.sink = $1 and d.ticket_id = r.ticket_id and d.batch = $3 and d.state = 'sending'",
+            self.sink,
+            &tickets,
+            batch,
+            now,
+            &reasons,
+        )
+        .execute(&self.pool)
+        .await?;
+        Ok(())
+    }
+
     /// The CRM holds records of these tickets already. That is certain, so they can be looked up at once.
     pub async fn mark_duplicates(
         &self,
@@ -289,7 +319,8 @@ impl Queue {
     async fn doubtful(&self, batch: &str, now: DateTime<Utc>) -> sqlx::Result<Vec<Owed>> {
         let rows = sqlx::query_as!(
             Row,
-            "select ticket_id, event_id, position, attempts, batch, due_at, urgent, slice, lost from crm.delivery
+            "select ticket_id, event_id, position, attempts, batch, due_at, urgent, slice, lost, refused
+             from crm.delivery
              where sink = $1 and state = 'ambiguous' and batch = $2 and how is null and due_at <= $3",
             self.sink,
             batch,
@@ -301,7 +332,8 @@ impl Queue {
     async fn duplicates(&self, now: DateTime<Utc>) -> sqlx::Result<Vec<Owed>> {
         let rows = sqlx::query_as!(
             Row,
-            "select ticket_id, event_id, position, attempts, batch, due_at, urgent, slice, lost from crm.delivery
+            "select ticket_id, event_id, position, attempts, batch, due_at, urgent, slice, lost, refused
+             from crm.delivery
              where sink = $1 and state = 'ambiguous' and how is not null and due_at <= $2
              order by due_at, position limit $3",
             self.sink,
@@ -333,7 +365,8 @@ impl Queue {
     pub async fn delivered(&self, ticket: TicketId) -> sqlx::Result<Option<Owed>> {
         let row = sqlx::query_as!(
             Row,
-            "select ticket_id, event_id, position, attempts, batch, due_at, urgent, slice, lost from crm.delivery
+            "select ticket_id, event_id, position, attempts, batch, due_at, urgent, slice, lost, refused
+             from crm.delivery
              where sink = $1 and ticket_id = $2 and state = 'delivered'",
             self.sink,
             ticket.to_string(),

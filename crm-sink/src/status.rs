@@ -44,6 +44,7 @@ struct Known {
     backlog: Backlog,
     rest: Option<Rest>,
     paused: bool,
+    misfit: bool,
 }
 
 impl Status {
@@ -56,12 +57,20 @@ impl Status {
     /// Why the lane needs a person, if it does; fit for a public answer.
     #[must_use]
     pub fn problem(&self) -> Option<&'static str> {
-        let breaker = self.0.borrow().rest.map(|rest| rest.breaker)?;
+        let known = *self.0.borrow();
+        if known.misfit {
+            return Some("the form does not fit the mapping");
+        }
+        let breaker = known.rest?.breaker;
         breaker.needs_a_person().then(|| breaker.name())
     }
 
     pub(crate) fn lane(&self, rest: Option<Rest>) {
         self.0.send_if_modified(|known| std::mem::replace(&mut known.rest, rest) != rest);
+    }
+
+    pub(crate) fn misfit(&self, misfit: bool) {
+        self.0.send_if_modified(|known| std::mem::replace(&mut known.misfit, misfit) != misfit);
     }
 
     pub(crate) fn paused(&self, paused: bool) {

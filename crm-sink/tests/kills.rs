@@ -1,7 +1,7 @@
 //! `kill -9` between every two steps: the real program dies where a test wants it to, and the next one finishes the work.
 #![expect(clippy::unwrap_used, reason = "a panic is how a test fails")]
 
-use std::time::Duration;
+use std::{collections::BTreeSet, time::Duration};
 
 use event_store::{
     Append, EventStore, Expected, NewEvent, PersonalKeys, database,
@@ -9,18 +9,17 @@ use event_store::{
 };
 use local_stack::{
     ports,
-    testing::{TestDatabase, TestNats},
+    testing::{TestDatabase, TestNats, scaled},
 };
 use schemas::{
     EventId, TicketEvent, TicketId,
     envelope::Metadata,
     event::{AnalysisFailed, Requester, TicketAssigned, TicketSubmitted},
 };
-use serde_json::Value;
 use tokio::process::{Child, Command};
 use ulid::Ulid;
 use uuid::Uuid;
-use zoho_mock::{CallKind, Mock};
+use zoho_mock::{CallKind, Limits, Mock};
 
 struct World {
     database: TestDatabase,
@@ -28,11 +27,10 @@ struct World {
     mock: Mock,
     key_file: tempfile::NamedTempFile,
     store: EventStore,
-    ticket: TicketId,
+    keys: PersonalKeys,
 }
 
 impl World {
-    /// With a ticket that the CRM is owed.
     async fn new() -> Self {
         let (database, nats) = (TestDatabase::create().await.unwrap(), TestNats::start().await.unwrap());
         // Many processes start at once here: on a busy machine a connection takes longer than a service would wait.
@@ -44,9 +42,9 @@ impl World {
         std::fs::write(key_file.path(), generate_master_key()).unwrap();
         let store = EventStore::open(pool.clone()).await.unwrap();
         let keys = PersonalKeys::open(pool, MasterKeys::from_file(key_file.path()).unwrap()).await.unwrap();
-        let mock = Mock::start(zoho_mock::Settings::default()).await.unwrap();
-        let ticket = write_ticket(&store, &keys).await;
-        Self { database, nats, mock, key_file, store, ticket }
+        let limits = Limits { per_day: 0, ..Limits::default() };
+        let mock = Mock::start(zoho_mock::Settings { limits, ..Default::default() }).await.unwrap();
+        Self { database, nats, mock, key_file, store, keys }
     }
 
     fn start(&self, crash_at: Option<&str>) -> Child {
@@ -58,6 +56,7 @@ impl World {
             .env("ZOHO_ACCOUNTS_URL", self.mock.url())
             .env("ZOHOCREATOR_URL", self.mock.url())
             .args(["--crm-linger=0", "--crm-linger-max=0", "--crm-request-timeout=1000", "--crm-grace=0"])
+            .arg("--zoho-daily-calls=1000000")
             .arg(format!("--listen={}", ports::loopback(ports::free().unwrap())))
             .kill_on_drop(true);
         if let Some(place) = crash_at {
@@ -66,14 +65,28 @@ impl World {
         command.spawn().unwrap()
     }
 
-    async fn assign(&self) {
-        let event = TicketEvent::Assigned(TicketAssigned { assignee: "desk-2".into() });
-        append(&self.store, self.ticket, EventId::new(Uuid::now_v7()), event).await;
+    /// Dies at a place, and is started again, to go on.
+    async fn dies_at(&self, place: &str) -> Child {
+        let killed = self.start(Some(place)).wait().await.unwrap();
+        assert!(!killed.success(), "{place}: it should have died there");
+        self.start(None)
     }
 
-    /// Until the database says so.
-    async fn until(&self, condition: &str) {
-        let sql = format!("select exists (select from crm.delivery where {condition})");
+    /// A ticket that the CRM is owed.
+    async fn ticket(&self) -> TicketId {
+        write_ticket(&self.store, &self.keys).await
+    }
+
+    /// The position of a change that the record has to follow.
+    async fn assign(&self, ticket: TicketId, assignee: &str) -> i64 {
+        let event = TicketEvent::Assigned(TicketAssigned { assignee: assignee.to_owned() });
+        append(&self.store, ticket, EventId::new(Uuid::now_v7()), event).await;
+        self.store.head().await.unwrap().0
+    }
+
+    /// Until the database says so of so many tickets.
+    async fn until(&self, tickets: usize, condition: &str) {
+        let sql = format!("select count(*) = {tickets} from crm.delivery where {condition}");
         loop {
             if sqlx::query_scalar::<_, bool>(sqlx::AssertSqlSafe(sql.clone()))
                 .fetch_one(self.store.pool())
@@ -86,15 +99,16 @@ impl World {
         }
     }
 
-    fn record(&self) -> Value {
+    /// What the CRM holds of tickets, one record each whatever happened, and the log of those.
+    async fn assert_records(&self, tickets: usize, place: &str) {
         let records = self.mock.records();
-        assert_eq!(records.len(), 1, "one record, whatever happened");
-        Value::Object(records[0].fields.clone())
-    }
-
-    async fn created_events(&self) -> i64 {
+        let ids: BTreeSet<_> =
+            records.iter().map(|record| record.text("Ticket_ID").unwrap().to_owned()).collect();
+        assert_eq!((records.len(), ids.len()), (tickets, tickets), "{place}");
         let sql = "select count(*) from log.events where type = 'hub.ticket.crm-record-created.v1'";
-        sqlx::query_scalar(sql).fetch_one(self.store.pool()).await.unwrap()
+        let logged: i64 = sqlx::query_scalar(sql).fetch_one(self.store.pool()).await.unwrap();
+        assert_eq!(logged, tickets as i64, "{place}");
+        assert_eq!(self.mock.counters().violations.total(), 0, "{place}");
     }
 }
 
@@ -127,16 +141,20 @@ async fn write_ticket(store: &EventStore, keys: &PersonalKeys) -> TicketId {
     ticket
 }
 
+/// How often at each place; 200 times with `HUB_CHAOS=1`.
+fn rounds() -> usize {
+    scaled(1, 200) as usize
+}
+
 async fn dies_delivering_at(place: &str) {
     let world = World::new().await;
-    let killed = world.start(Some(place)).wait().await.unwrap();
-    assert!(!killed.success(), "{place}: it should have died there");
-    let mut next = world.start(None);
-    world.until("state = 'delivered'").await;
-    next.kill().await.unwrap();
-    world.record();
-    assert_eq!(world.created_events().await, 1, "{place}");
-    assert_eq!(world.mock.counters().violations.total(), 0, "{place}");
+    for tickets in 1..=rounds() {
+        world.ticket().await;
+        let mut next = world.dies_at(place).await;
+        world.until(tickets, "state = 'delivered'").await;
+        next.kill().await.unwrap();
+        world.assert_records(tickets, place).await;
+    }
 }
 
 #[tokio::test]
@@ -155,16 +173,19 @@ async fn a_sender_that_is_killed_once_the_request_has_left() {
 
 async fn dies_updating_at(place: &str) {
     let world = World::new().await;
+    let ticket = world.ticket().await;
     let mut first = world.start(None);
-    world.until("state = 'delivered'").await;
+    world.until(1, "state = 'delivered'").await;
     first.kill().await.unwrap();
-    world.assign().await;
-    let killed = world.start(Some(place)).wait().await.unwrap();
-    assert!(!killed.success(), "{place}: it should have died there");
-    let mut next = world.start(None);
-    world.until("wanted > position and told >= wanted").await;
-    next.kill().await.unwrap();
-    assert_eq!(world.record()["Assignee"], "desk-2", "{place}");
+    for round in 1..=rounds() {
+        let assignee = format!("desk-{round}");
+        let position = world.assign(ticket, &assignee).await;
+        let mut next = world.dies_at(place).await;
+        world.until(1, &format!("told >= {position}")).await;
+        next.kill().await.unwrap();
+        assert_eq!(world.mock.records()[0].text("Assignee"), Some(assignee.as_str()), "{place}");
+    }
+    world.assert_records(1, place).await;
 }
 
 #[tokio::test]
@@ -182,6 +203,7 @@ async fn a_sender_that_is_killed_at_an_update() {
 #[tokio::test]
 async fn a_sender_that_is_killed_while_it_asks_for_a_token() {
     let world = World::new().await;
+    world.ticket().await;
     let killed = world.start(Some("crm.token-granted")).wait().await.unwrap();
     assert!(!killed.success());
     for _ in 0..3 {
@@ -191,4 +213,15 @@ async fn a_sender_that_is_killed_while_it_asks_for_a_token() {
         again.kill().await.unwrap();
     }
     assert_eq!(world.mock.counters().calls_of(CallKind::Token), 1);
+}
+
+/// Each start finds in the database that the form was asked for, and goes on to the tickets.
+#[tokio::test]
+async fn a_sender_that_starts_over_and_over_asks_for_the_form_once() {
+    let world = World::new().await;
+    world.ticket().await;
+    for _ in 0..3 {
+        assert!(!world.start(Some("crm.packed")).wait().await.unwrap().success());
+    }
+    assert_eq!(world.mock.counters().calls_of(CallKind::Fields), 1);
 }

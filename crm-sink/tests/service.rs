@@ -1,7 +1,7 @@
 //! The whole service: started like the program, asked over HTTP.
 #![expect(clippy::unwrap_used, reason = "a panic is how a test fails")]
 
-use std::time::Duration;
+use std::{process::Stdio, time::Duration};
 
 use clap::Parser as _;
 use crm_sink::Settings;
@@ -19,9 +19,10 @@ use schemas::{
     event::{AnalysisFailed, Requester, TicketSubmitted},
 };
 use serde_json::Value;
+use tokio::{io::AsyncReadExt as _, process::Command};
 use ulid::Ulid;
 use uuid::Uuid;
-use zoho_mock::Mock;
+use zoho_mock::{CallKind, Credentials, Fault, Mock, Plan, Rule};
 
 /// Two events: the shortest life of a ticket that the CRM is owed.
 async fn write_ticket(store: &EventStore, keys: &PersonalKeys) {
@@ -111,4 +112,80 @@ async fn the_service_delivers_what_is_in_the_log_and_says_how_it_is() {
         assert!(metrics.contains(line), "{line} is not in\n{metrics}");
     }
     service.abort();
+}
+
+/// The real program at its most talkative, through a lost answer and a look-up. What may never show looks as it does in a
+/// real account.
+#[tokio::test]
+async fn the_program_logs_no_secret_and_nothing_personal() {
+    let (database, nats) = (TestDatabase::create().await.unwrap(), TestNats::start().await.unwrap());
+    let refresh_token = format!("1000.{}.{}", "c".repeat(32), "d".repeat(32));
+    let credentials = Credentials {
+        client_secret: "e".repeat(42),
+        refresh_token: refresh_token.clone(),
+        ..Credentials::default()
+    };
+    let settings = zoho_mock::Settings { credentials, ..zoho_mock::Settings::default() };
+    let mock = Mock::start(settings).await.unwrap();
+    mock.set_faults(Plan::new(1, [Rule::at(Fault::CommitThenClose, [1]).on([CallKind::Add])])).unwrap();
+    let pool = database::pool(database.url(), "test", 5).unwrap();
+    database::MIGRATOR.run(&pool).await.unwrap();
+    let key_file = tempfile::NamedTempFile::new().unwrap();
+    let master_key = generate_master_key();
+    std::fs::write(key_file.path(), &master_key).unwrap();
+    let store = EventStore::open(pool.clone()).await.unwrap();
+    let master_keys = MasterKeys::from_file(key_file.path()).unwrap();
+    write_ticket(&store, &PersonalKeys::open(pool, master_keys).await.unwrap()).await;
+
+    let mut program = Command::new(env!("CARGO_BIN_EXE_crm-sink"))
+        .env("RUST_LOG", "trace")
+        .env("DATABASE_URL", database.url())
+        .env("NATS_URL", nats.url())
+        .env("HUB_MASTER_KEY_FILE", key_file.path())
+        .env("ZOHO_ACCOUNTS_URL", mock.url())
+        .env("ZOHOCREATOR_URL", mock.url())
+        .env("ZOHO_CLIENT_SECRET", "e".repeat(42))
+        .env("ZOHO_REFRESH_TOKEN", &refresh_token)
+        .args(["--crm-linger=0", "--crm-linger-max=0", "--crm-request-timeout=1000", "--crm-grace=0"])
+        .arg(format!("--listen={}", ports::loopback(ports::free().unwrap())))
+        .stdout(Stdio::piped())
+        .stderr(Stdio::piped())
+        .kill_on_drop(true)
+        .spawn()
+        .unwrap();
+    let mut stdout = program.stdout.take().unwrap();
+    let mut stderr = program.stderr.take().unwrap();
+    let reading = tokio::spawn(async move {
+        let (mut out, mut err) = (String::new(), String::new());
+        tokio::try_join!(stdout.read_to_string(&mut out), stderr.read_to_string(&mut err)).unwrap();
+        out + &err
+    });
+    let delivered = "select count(*) from crm.delivery where how = 'found'";
+    while sqlx::query_scalar::<_, i64>(delivered).fetch_one(store.pool()).await.unwrap() == 0 {
+        assert!(program.try_wait().unwrap().is_none(), "the program ended");
+        tokio::time::sleep(Duration::from_millis(100)).await;
+    }
+    program.kill().await.unwrap();
+    let log = reading.await.unwrap();
+
+    assert!(log.contains("looked up") && log.contains("asked for an access token"), "{log}");
+    for never in [
+        "Lovelace",
+        "ada@example.com",
+        "VPN drops",
+        "cccccccc",
+        "eeeeeeee",
+        master_key.trim(),
+        // Access tokens of the mock, as of Zoho: this, and 64 hexadecimal digits.
+        "oauthtoken 1000.",
+        "\"access_token\"",
+    ] {
+        let line = log.lines().find(|line| line.contains(never));
+        assert_eq!(line, None, "{never} is in the log");
+    }
+    let token = log.split("1000.").skip(1).find(|rest| {
+        let digits = rest.bytes().take(32).filter(u8::is_ascii_hexdigit).count();
+        digits == 32 && rest.as_bytes().get(32) == Some(&b'.')
+    });
+    assert_eq!(token, None, "a token is in the log");
 }

@@ -127,6 +127,10 @@ impl<D: Destination> Lane<D> {
             sorted.put(owed, verdict, batch);
         }
         self.record(sorted.settled).await?;
+        if !sorted.doubtful.is_empty() {
+            metric::delivered(self.queue.sink(), "doubtful", sorted.doubtful.len());
+            self.queue.mark_refused(&sorted.doubtful, batch, now).await?;
+        }
         if !sorted.duplicates.is_empty() {
             self.queue.mark_duplicates(&tickets(&sorted.duplicates), batch, now).await?;
         }
@@ -205,6 +209,7 @@ pub(super) fn next_try(owed: Owed, reason: &'static str, now: DateTime<Utc>) -> 
 #[derive(Default)]
 struct Sorted {
     settled: Vec<Outcome>,
+    doubtful: Vec<(TicketId, String)>,
     duplicates: Vec<Owed>,
     full: Vec<Owed>,
     unclear: Vec<Owed>,
@@ -221,6 +226,7 @@ impl Sorted {
                 self.settled.push(Outcome { owed, fate });
             }
             Verdict::Refused(reason) => self.settled.push(Outcome { owed, fate: Fate::Parked(reason) }),
+            Verdict::Doubtful(reason) => self.doubtful.push((owed.ticket, reason)),
             Verdict::Duplicate => self.duplicates.push(owed),
             Verdict::Full => self.full.push(owed),
             Verdict::Unclear => self.unclear.push(owed),

@@ -1,4 +1,5 @@
-//! Looking up what became of a request whose answer was lost, and which record a duplicate is a duplicate of.
+//! Looking up what became of a request whose answer was lost, whether a refused record exists all the same, and which
+//! record a duplicate is a duplicate of.
 
 use chrono::{DateTime, Utc};
 use schemas::event::CrmOutcome;
@@ -44,9 +45,10 @@ impl<D: Destination> Lane<D> {
 }
 
 fn settled(rows: &[Found], owed: Owed, how: CrmOutcome, now: DateTime<Utc>) -> Outcome {
-    match delivered(rows, &owed, how) {
-        Some(fate) => Outcome { owed, fate },
-        None => next_try(owed, "no record: the request or its answer was lost", now),
+    match (delivered(rows, &owed, how), owed.refused.clone()) {
+        (Some(fate), _) => Outcome { owed, fate },
+        (None, Some(reason)) => Outcome { owed, fate: Fate::Parked(reason) },
+        (None, None) => next_try(owed, "no record: the request or its answer was lost", now),
     }
 }
 

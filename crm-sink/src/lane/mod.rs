@@ -19,7 +19,7 @@ use tokio::sync::watch;
 
 use crate::{
     brake::Brake,
-    control,
+    control::{self, Led},
     destination::{Destination, NoPermit, Purpose},
     outcome::{Outcome, Recorder},
     queue::{LookUp, Outdated, Owed, Queue},
@@ -66,7 +66,7 @@ pub struct Lane<D> {
     fence: i64,
     pace: Pace,
     brake: Brake,
-    /// When the last tickets left. Whoever starts does not know; it costs a call.
+    /// When the last tickets left.
     sent_at: Option<DateTime<Utc>>,
     status: Status,
     appended: watch::Sender<Position>,
@@ -114,7 +114,8 @@ impl<D: Destination> Lane<D> {
     /// # Errors
     /// When the database fails.
     pub async fn recover(&mut self) -> anyhow::Result<()> {
-        (self.fence, self.brake) = control::lead(self.queue.pool(), self.queue.sink()).await?;
+        let Led { fence, brake, sent_at } = control::lead(self.queue.pool(), self.queue.sink()).await?;
+        (self.fence, self.brake, self.sent_at) = (fence, brake, sent_at);
         let tickets = self.queue.recover(self.destination.can_be_asked()).await?;
         if tickets > 0 {
             tracing::warn!(

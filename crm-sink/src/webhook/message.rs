@@ -14,6 +14,8 @@ const CHANGED: &str = "ticket.changed";
 pub fn message(facts: &Facts, first: bool) -> Value {
     json!({
         "type": if first { ANALYZED } else { CHANGED },
+        // When what it tells of happened, not when it is sent.
+        "timestamp": facts.at,
         "data": {
             "ticket": facts.ticket,
             // A receiver that gets messages out of order goes by the highest.

@@ -13,18 +13,19 @@ use super::{
     budget::Budget,
     code::{Class, classify},
     form::{self, Field},
+    form_memory::FormMemory,
     found,
     judge::{self, judge, named, reason},
     mapping::Mapping,
     record::record,
     request::{self, AddRecords, MAX_RECORDS, UpdateRecord},
-    settings::{Endpoints, Environment},
+    settings::{Endpoints, Environment, Workflow},
     token::Tokens,
 };
 use crate::{
     destination::{
         Created, Destination, Forecast, Looked, NoPermit, Paged, Parcel, Purpose, Refusal, Refused, Sought,
-        Updated,
+        Updated, Verdict,
     },
     dossier::Facts,
     metric,
@@ -50,6 +51,8 @@ pub struct Client {
     endpoints: Endpoints,
     environment: Option<Environment>,
     mapping: Mapping,
+    form_memory: FormMemory,
+    skip_workflow: Vec<Workflow>,
     tokens: Tokens,
     budget: Budget,
 }
@@ -78,8 +81,12 @@ impl Client {
         let (endpoints, mapping) = (settings.endpoints()?, Mapping::read(settings.mapping_file.as_deref())?);
         let (daily, early) = (settings.daily_calls, settings.early_flushes);
         let budget = Budget::new(vault.pool.clone(), daily, early, settings.time_zone.clone());
+        let environment = settings.environment;
+        let form_memory =
+            FormMemory::new(vault.pool.clone(), endpoints.fields.as_str(), environment, &mapping);
         let tokens = Tokens::new(http.clone(), endpoints.clone(), settings.credentials()?, vault);
-        Ok(Self { http, endpoints, environment: settings.environment, mapping, tokens, budget })
+        let skip_workflow = settings.skip_workflow.clone();
+        Ok(Self { http, endpoints, environment, mapping, form_memory, skip_workflow, tokens, budget })
     }
 
     /// The access token's keeper, for the health answer.
@@ -100,6 +107,12 @@ impl Client {
         &self.mapping
     }
 
+    /// What came of asking for the form.
+    #[must_use]
+    pub const fn form_memory(&self) -> &FormMemory {
+        &self.form_memory
+    }
+
     /// Get Fields: the form as it is.
     ///
     /// # Errors
@@ -113,7 +126,7 @@ impl Client {
     }
 
     async fn add(&self, permit: Permit, records: Vec<&RawValue>) -> Answer {
-        let body = AddRecords::new(&self.mapping, records);
+        let body = AddRecords::new(&self.mapping, records, &self.skip_workflow);
         self.send("add", permit, self.http.post(self.endpoints.form.clone()).json(&body)).await.answer
     }
 
@@ -170,6 +183,13 @@ impl Client {
             tracing::warn!(%error, "what an answer of Zoho says cannot be written down");
         }
     }
+
+    /// What the form takes may be another thing than when it was asked for.
+    async fn doubt_form(&self) {
+        if let Err(error) = self.form_memory.doubt().await {
+            tracing::warn!(%error, "what an answer of Zoho says cannot be written down");
+        }
+    }
 }
 
 /// An HTTP client that follows nothing, repeats nothing, and keeps no connection.
@@ -219,7 +239,13 @@ impl Destination for Client {
     async fn create(&self, permit: Permit, parcels: &[Parcel]) -> Created {
         let records = parcels.iter().map(|parcel| &*parcel.record).collect();
         match self.add(permit, records).await {
-            Answer::Done(body) => created(&self.mapping, parcels, &body),
+            Answer::Done(body) => {
+                let created = created(&self.mapping, parcels, &body);
+                if refuses_values(&created) {
+                    self.doubt_form().await;
+                }
+                created
+            }
             Answer::Refused(Refused { why: Refusal::Defect, code, .. }) => {
                 Created::Spoiled(reason(code, &[]))
             }
@@ -234,9 +260,15 @@ impl Destination for Client {
         if let Ok(mut path) = url.path_segments_mut() {
             path.push(record_id);
         }
-        let request = self.http.patch(url).json(&UpdateRecord::new(&parcel.record));
+        let request = self.http.patch(url).json(&UpdateRecord::new(&parcel.record, &self.skip_workflow));
         match self.send("update", permit, request).await.answer {
-            Answer::Done(body) => updated(&self.mapping, record_id, &body),
+            Answer::Done(body) => {
+                let updated = updated(&self.mapping, record_id, &body);
+                if matches!(updated, Updated::Rejected(_)) {
+                    self.doubt_form().await;
+                }
+                updated
+            }
             Answer::Gone => Updated::Gone,
             Answer::Refused(Refused { why: Refusal::Defect, code, .. }) => {
                 Updated::Rejected(reason(code, &[]))
@@ -271,10 +303,13 @@ impl Destination for Client {
             },
             None => None,
         };
-        let Answered { answer, cursor } = self.get(permit, criteria, PAGE, cursor).await;
+        let Answered { answer, cursor: next } = self.get(permit, criteria, PAGE, cursor).await;
         match answer {
             Answer::Done(body) => match found::page(&self.mapping, &body) {
-                Some(page) => Paged::Page(page, cursor),
+                Some(page) => match place_to_go_on(page.len(), cursor, next) {
+                    Ok(next) => Paged::Page(page, next),
+                    Err(reason) => Paged::Unknown(reason),
+                },
                 None => Paged::Unknown("not-a-list"),
             },
             Answer::NoRows => Paged::Page(vec![], None),
@@ -302,6 +337,28 @@ fn created(mapping: &Mapping, parcels: &[Parcel], body: &Value) -> Created {
     match refused_record(mapping, body) {
         Some(reason) if !body["result"].is_array() => Created::Spoiled(reason),
         _ => Created::Unknown("not-about-this-batch"),
+    }
+}
+
+/// A short page is the last one, whatever its headers say. The same page for ever would take all of the day's calls.
+fn place_to_go_on(
+    rows: usize,
+    came_from: Option<&str>,
+    next: Option<String>,
+) -> Result<Option<String>, &'static str> {
+    match next {
+        Some(next) if rows >= PAGE && Some(next.as_str()) == came_from => Err("cursor-stands-still"),
+        next => Ok(next.filter(|_| rows >= PAGE)),
+    }
+}
+
+fn refuses_values(created: &Created) -> bool {
+    match created {
+        Created::Judged(verdicts) => {
+            verdicts.iter().any(|verdict| matches!(verdict, Verdict::Refused(_) | Verdict::Doubtful(_)))
+        }
+        Created::Spoiled(_) => true,
+        Created::Refused(_) | Created::Unknown(_) => false,
     }
 }
 
@@ -359,4 +416,21 @@ pub(crate) async fn body(mut response: Response) -> Result<Vec<u8>, &'static str
         }
     }
     Ok(bytes)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn pages_end_and_never_go_round() {
+        let next = |rows, came_from: Option<&str>, next: &str| {
+            place_to_go_on(rows, came_from, Some(next.to_owned()))
+        };
+        assert_eq!(next(PAGE, None, "a"), Ok(Some("a".to_owned())));
+        assert_eq!(next(PAGE, Some("a"), "b"), Ok(Some("b".to_owned())));
+        assert_eq!(next(PAGE, Some("a"), "a"), Err("cursor-stands-still"));
+        assert_eq!(next(PAGE - 1, Some("a"), "a"), Ok(None));
+        assert_eq!(place_to_go_on(PAGE, Some("a"), None), Ok(None));
+    }
 }

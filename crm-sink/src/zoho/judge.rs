@@ -10,6 +10,11 @@ use super::{
 };
 use crate::destination::{Refusal, Verdict};
 
+/// A script failed, or a column does not take the value.
+const SCRIPT_OR_COLUMN: u16 = 3001;
+/// A field is blank, malformed, or not unique.
+const VALIDATION: u16 = 3002;
+
 /// One verdict per ticket, in the order they were sent; `None` where the answer does not speak of exactly these.
 #[must_use]
 pub fn judge(mapping: &Mapping, sent: &[TicketId], body: &Value) -> Option<Vec<Verdict>> {
@@ -54,9 +59,11 @@ fn verdict(mapping: &Mapping, item: &Value) -> Verdict {
     let fields = named(mapping, &item["error"]);
     match classify(code, "") {
         // The ticket's id is neither blank nor malformed: a 3002 about it means that it is taken. The look-up decides.
-        Class::Record if code == 3002 && fields.contains(&mapping.needed(Item::TicketId)) => {
+        Class::Record if code == VALIDATION && fields.contains(&mapping.needed(Item::TicketId)) => {
             Verdict::Duplicate
         }
+        // A failed script answers with the same code as a value that does not fit, and scripts run before and after.
+        Class::Record if code == SCRIPT_OR_COLUMN => Verdict::Doubtful(reason(code, &fields)),
         Class::Record => Verdict::Refused(reason(code, &fields)),
         Class::Refused(Refusal::Capacity) => Verdict::Full,
         _ => Verdict::Unclear,
@@ -117,7 +124,7 @@ mod tests {
         assert!(is_created(&verdicts[0], 1));
         assert_eq!(
             verdicts[1..],
-            [Verdict::Duplicate, Verdict::Refused("3001 Priority".into()), Verdict::Full]
+            [Verdict::Duplicate, Verdict::Doubtful("3001 Priority".into()), Verdict::Full]
         );
     }
 
@@ -139,7 +146,7 @@ mod tests {
     #[test]
     fn a_reason_never_quotes_what_somebody_wrote() {
         let item = json!({"code": 3001, "error": ["Invalid column value \"ada@example.com\" for Email"]});
-        assert_eq!(judge_items(&json!([item])).unwrap(), [Verdict::Refused("3001 Email".into())]);
+        assert_eq!(judge_items(&json!([item])).unwrap(), [Verdict::Doubtful("3001 Email".into())]);
     }
 
     #[test]

@@ -4,7 +4,7 @@
 //! - [`data_centre`]: the only hosts a token is ever sent to
 //! - [`settings`]: which account, application, form and report
 //! - [`mapping`], [`record`]: what a ticket looks like as a record of the form
-//! - [`form`]: whether the form is as the mapping takes it to be
+//! - [`form`], [`form_memory`]: whether the form is as the mapping takes it to be, and who asked last
 //! - [`request`]: bodies and criteria
 //! - [`code`]: the response codes, and what each means for us
 //! - [`answer`]: what became of a call
@@ -22,6 +22,7 @@ pub mod client;
 pub mod code;
 pub mod data_centre;
 pub mod form;
+pub mod form_memory;
 pub mod found;
 pub mod judge;
 pub mod mapping;

@@ -148,6 +148,7 @@ mod tests {
             status: "open",
             assignee: Some("desk-2".into()),
             position: Position(42),
+            at: chrono::DateTime::UNIX_EPOCH,
         }
     }
 

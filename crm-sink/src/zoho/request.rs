@@ -4,7 +4,10 @@ use schemas::TicketId;
 use serde::Serialize;
 use serde_json::value::RawValue;
 
-use super::mapping::{Item, Mapping};
+use super::{
+    mapping::{Item, Mapping},
+    settings::Workflow,
+};
 
 /// Records of one request; Creator refuses more with 3950.
 pub const MAX_RECORDS: usize = 200;
@@ -20,12 +23,16 @@ pub fn columns(mapping: &Mapping) -> String {
 pub struct AddRecords<'a> {
     data: Vec<&'a RawValue>,
     result: Echo<'a>,
+    #[serde(skip_serializing_if = "<[_]>::is_empty")]
+    skip_workflow: &'a [Workflow],
 }
 
 /// The body of an update of one record.
 #[derive(Serialize)]
 pub struct UpdateRecord<'a> {
     data: &'a RawValue,
+    #[serde(skip_serializing_if = "<[_]>::is_empty")]
+    skip_workflow: &'a [Workflow],
 }
 
 #[derive(Serialize)]
@@ -38,17 +45,17 @@ struct Echo<'a> {
 impl<'a> AddRecords<'a> {
     /// Adds these records and asks for each one's ticket beside its ID.
     #[must_use]
-    pub fn new(mapping: &'a Mapping, data: Vec<&'a RawValue>) -> Self {
+    pub fn new(mapping: &'a Mapping, data: Vec<&'a RawValue>, skip_workflow: &'a [Workflow]) -> Self {
         let fields = [mapping.needed(Item::TicketId)];
-        Self { data, result: Echo { fields, message: false, tasks: false } }
+        Self { data, result: Echo { fields, message: false, tasks: false }, skip_workflow }
     }
 }
 
 impl<'a> UpdateRecord<'a> {
     /// Makes a record say this.
     #[must_use]
-    pub const fn new(data: &'a RawValue) -> Self {
-        Self { data }
+    pub const fn new(data: &'a RawValue, skip_workflow: &'a [Workflow]) -> Self {
+        Self { data, skip_workflow }
     }
 }
 
@@ -87,6 +94,24 @@ mod tests {
             of_batch(&Mapping::default(), r#"x" || "a\" == "#),
             r#"(Delivery_Batch == "x\" || \"a\\\" == ")"#
         );
+    }
+
+    /// As a parameter of the address it is refused with 1060.
+    #[test]
+    fn what_is_not_to_be_set_off_stands_in_the_body_and_nowhere_else() {
+        let (mapping, record) = (Mapping::default(), serde_json::value::to_raw_value("r").unwrap());
+        let add = |skip: &[Workflow]| {
+            serde_json::to_string(&AddRecords::new(&mapping, vec![&record], skip)).unwrap()
+        };
+        let echo = r#""result":{"fields":["Ticket_ID"],"message":false,"tasks":false}"#;
+        assert_eq!(add(&[]), format!(r#"{{"data":["r"],{echo}}}"#));
+        let skip = [Workflow::FormWorkflow, Workflow::Schedules];
+        assert_eq!(
+            add(&skip),
+            format!(r#"{{"data":["r"],{echo},"skip_workflow":["form_workflow","schedules"]}}"#)
+        );
+        let update = serde_json::to_string(&UpdateRecord::new(&record, &[Workflow::All])).unwrap();
+        assert_eq!(update, r#"{"data":"r","skip_workflow":["all"]}"#);
     }
 
     #[test]

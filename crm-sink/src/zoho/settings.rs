@@ -74,6 +74,9 @@ pub struct ZohoSettings {
     /// Shape of the addresses; by default that of the host.
     #[arg(long = "zoho-path-style", env = "ZOHO_PATH_STYLE", value_enum, default_value_t)]
     pub path_style: PathStyle,
+    /// What records of ours do not set off in the application; by default everything runs.
+    #[arg(long = "zoho-skip-workflow", env = "ZOHO_SKIP_WORKFLOW", value_enum, value_delimiter = ',')]
+    pub skip_workflow: Vec<Workflow>,
     /// Environment of the application; only for applications that were moved to environments.
     #[arg(long = "zoho-environment", env = "ZOHO_ENVIRONMENT", value_enum)]
     pub environment: Option<Environment>,
@@ -104,6 +107,19 @@ pub enum PathStyle {
     Gateway,
     /// `/api/v2.1/{owner}/{app}/form/{form}`
     Creator,
+}
+
+/// What Creator runs when a record is added or changed.
+#[derive(clap::ValueEnum, Clone, Copy, Debug, PartialEq, Eq, serde::Serialize)]
+#[serde(rename_all = "snake_case")]
+#[value(rename_all = "snake_case")]
+pub enum Workflow {
+    /// Scripts of the form.
+    FormWorkflow,
+    /// What is planned for later.
+    Schedules,
+    /// All of it.
+    All,
 }
 
 /// Environment of an application.

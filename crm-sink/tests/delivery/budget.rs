@@ -35,6 +35,7 @@ async fn requests_follow_each_other_the_more_slowly_the_fewer_calls_are_left() {
         tickets.push(desk.writer.prioritised("Network", Priority::Low).await);
         desk.take_in().await;
         desk.settle_once().await;
+        desk.restart().await;
         let waited = (desk.now() - began).as_seconds_f64();
         let first = tickets.len() == 1;
         assert!(if first { waited == 0.0 } else { waited >= expected }, "{waited} s of {expected} s");

@@ -5,6 +5,7 @@ use std::{
     sync::{Arc, Mutex},
 };
 
+use axum::http::StatusCode;
 use crm_sink::reconciliation;
 use schemas::work::Decision;
 use secrecy::ExposeSecret as _;
@@ -13,10 +14,36 @@ use zoho_mock::Settings;
 use crate::{
     desk::{Desk, PACE},
     proxy::Fault,
+    webhook::{Hooks, SECRET},
 };
 
 #[derive(Clone, Default)]
 struct Captured(Arc<Mutex<Vec<u8>>>);
+
+impl Captured {
+    /// What this thread logs from now on, at every level.
+    fn everything() -> (Self, tracing::subscriber::DefaultGuard) {
+        let captured = Self::default();
+        let writer = captured.clone();
+        let subscriber = tracing_subscriber::fmt()
+            .with_max_level(tracing_subscriber::filter::LevelFilter::TRACE)
+            .with_writer(move || writer.clone())
+            .finish();
+        (captured, tracing::subscriber::set_default(subscriber))
+    }
+
+    fn text(&self) -> String {
+        String::from_utf8(self.0.lock().unwrap().clone()).unwrap()
+    }
+
+    /// None of these, and nothing of what the tickets of these tests say.
+    fn assert_without(&self, secrets: &[&str]) {
+        for secret in ["ada@example.com", "Lovelace", "VPN drops"].iter().chain(secrets) {
+            let line = self.text().lines().find(|line| line.contains(secret)).map(str::to_owned);
+            assert_eq!(line, None, "{secret} is in the log");
+        }
+    }
+}
 
 impl Write for Captured {
     fn write(&mut self, bytes: &[u8]) -> std::io::Result<usize> {
@@ -31,14 +58,7 @@ impl Write for Captured {
 
 #[tokio::test]
 async fn no_log_line_holds_personal_data_secrets_or_what_zoho_says() {
-    let captured = Captured::default();
-    let writer = captured.clone();
-    let subscriber = tracing_subscriber::fmt()
-        .with_max_level(tracing_subscriber::filter::LevelFilter::TRACE)
-        .with_writer(move || writer.clone())
-        .finish();
-    let _guard = tracing::subscriber::set_default(subscriber);
-
+    let (captured, _guard) = Captured::everything();
     let mut desk = Desk::with(Settings::default(), PACE, &[]).await;
     desk.writer.analyzed("Plumbing").await;
     let tickets = desk.tickets(2).await;
@@ -57,13 +77,10 @@ async fn no_log_line_holds_personal_data_secrets_or_what_zoho_says() {
     desk.settle().await;
     let token = desk.client.tokens().get(desk.now()).await.unwrap();
 
-    let log = String::from_utf8(captured.0.lock().unwrap().clone()).unwrap();
+    let log = captured.text();
     assert!(log.contains("a record stays out of date") && log.contains("CRM and log"));
     assert!(log.contains("parked") && log.contains("3001 Category"), "the log says what happened");
-    for secret in [
-        "ada@example.com",
-        "Lovelace",
-        "VPN drops",
+    captured.assert_without(&[
         "mock-secret",
         "mock-refresh-token",
         "Zoho-oauthtoken 1000.",
@@ -71,8 +88,16 @@ async fn no_log_line_holds_personal_data_secrets_or_what_zoho_says() {
         "Authorization Failure",
         "I know better",
         token.expose_secret(),
-    ] {
-        let line = log.lines().find(|line| line.contains(secret));
-        assert_eq!(line, None, "{secret} is in the log");
-    }
+    ]);
+}
+
+#[tokio::test]
+async fn no_log_line_holds_the_secret_or_the_body_of_a_webhook() {
+    let (captured, _guard) = Captured::everything();
+    let mut hooks = Hooks::new().await;
+    hooks.ticket().await;
+    hooks.inbox.answer(StatusCode::BAD_REQUEST, None);
+    hooks.settle().await;
+    assert!(captured.text().contains("to be sent again"));
+    captured.assert_without(&[SECRET.trim_start_matches("whsec_"), "v1,"]);
 }

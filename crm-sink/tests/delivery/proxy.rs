@@ -24,6 +24,8 @@ pub(crate) enum Fault {
     BadGatewayAfter,
     /// It arrives; the answer breaks off in the middle.
     HalfAfter,
+    /// It arrives; this is the answer.
+    AnswerAfter(u16, &'static str),
     /// It arrives; there is never an answer.
     SilenceAfter,
     /// It does not arrive; the connection is cut.
@@ -140,6 +142,10 @@ impl Shared {
             Fault::HalfAfter => {
                 let answer = self.forward(&request).await;
                 Some(answer[..answer.len() - 30].to_vec())
+            }
+            Fault::AnswerAfter(status, body) => {
+                self.forward(&request).await;
+                Some(response(status, body))
             }
             Fault::SilenceAfter => {
                 self.forward(&request).await;

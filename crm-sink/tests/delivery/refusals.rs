@@ -22,6 +22,47 @@ async fn an_unusable_ticket_is_parked_alone() {
         [TicketEvent::CrmDeliveryParked(parked)] => assert_eq!(parked.reason, "3001 Category"),
         events => panic!("{events:?}"),
     }
+    assert_eq!(
+        (desk.calls(CallKind::Add), desk.calls(CallKind::Get)),
+        (1, 1),
+        "looked up once, not sent again"
+    );
+}
+
+#[tokio::test]
+async fn a_refusal_by_a_script_does_not_mean_that_there_is_no_record() {
+    let mut desk = Desk::new().await;
+    let ticket = desk.ticket().await;
+    desk.proxy.spoil_add(Fault::AnswerAfter(200, r#"{"code":3001,"error":["Error in workflow, line 3"]}"#));
+    desk.settle().await;
+    desk.assert_one_record_each(&[ticket]).await;
+    assert_eq!(desk.fate(ticket).await, ("delivered".into(), Some("found".into()), 1));
+}
+
+#[tokio::test]
+async fn a_look_up_that_is_not_answered_parks_nothing() {
+    let mut desk = Desk::new().await;
+    let ticket = desk.writer.analyzed("Plumbing").await;
+    desk.take_in().await;
+    for answer in [r#"{"code":4000,"description":"Developer API limit"}"#, ""] {
+        desk.proxy.spoil_find(Fault::Answer(200, answer));
+    }
+    for (state, finds) in [("ambiguous", 0), ("ambiguous", 0), ("ambiguous", 0), ("parked", 1)] {
+        desk.settle_once().await;
+        assert_eq!((desk.row(ticket).await.state.as_str(), desk.calls(CallKind::Get)), (state, finds));
+    }
+}
+
+#[tokio::test]
+async fn a_refusal_of_a_value_needs_no_look_up() {
+    let mut desk = Desk::new().await;
+    let ticket = desk.ticket().await;
+    desk.proxy
+        .spoil_add(Fault::Answer(200, r#"{"code":3002,"error":{"Email":"Enter a valid email address"}}"#));
+    desk.settle().await;
+    let row = desk.row(ticket).await;
+    assert_eq!((row.state.as_str(), row.reason.as_deref()), ("parked", Some("3002 Email")));
+    assert_eq!(desk.calls(CallKind::Get), 0);
 }
 
 #[tokio::test]

@@ -32,7 +32,7 @@ use crate::{
     tickets::Writer,
 };
 
-const SECRET: &str = "whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw";
+pub(crate) const SECRET: &str = "whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw";
 
 /// A message as it arrived.
 #[derive(Clone, Debug)]
@@ -56,7 +56,7 @@ impl Message {
 
 /// A receiver that answers as it is told, and 204 otherwise.
 #[derive(Clone, Default)]
-struct Inbox {
+pub(crate) struct Inbox {
     messages: Arc<Mutex<Vec<Message>>>,
     answers: Arc<Mutex<VecDeque<Answer>>>,
 }
@@ -73,7 +73,7 @@ impl Inbox {
         url
     }
 
-    fn answer(&self, status: StatusCode, retry_after: Option<&'static str>) {
+    pub(crate) fn answer(&self, status: StatusCode, retry_after: Option<&'static str>) {
         self.answers.lock().unwrap().push_back((status, retry_after));
     }
 
@@ -94,16 +94,16 @@ async fn receive(State(inbox): State<Inbox>, headers: HeaderMap, body: Bytes) ->
     }
 }
 
-struct Hooks {
+pub(crate) struct Hooks {
     writer: Writer,
-    inbox: Inbox,
+    pub(crate) inbox: Inbox,
     lane: Lane<Receiver>,
     status: Status,
     now: DateTime<Utc>,
 }
 
 impl Hooks {
-    async fn new() -> Self {
+    pub(crate) async fn new() -> Self {
         let inbox = Inbox::default();
         let file = tempfile::NamedTempFile::new().unwrap();
         std::fs::write(file.path(), SECRET).unwrap();
@@ -126,13 +126,13 @@ impl Hooks {
         Intake { sink: "webhook" }.apply(&mut connection, &events).await.unwrap();
     }
 
-    async fn ticket(&self) -> TicketId {
+    pub(crate) async fn ticket(&self) -> TicketId {
         let ticket = self.writer.analyzed("Network").await;
         self.take_in().await;
         ticket
     }
 
-    async fn settle(&mut self) {
+    pub(crate) async fn settle(&mut self) {
         for _ in 0..500 {
             match self.lane.tick(self.now).await.unwrap() {
                 Tick::Worked => {}
@@ -162,6 +162,8 @@ async fn a_message_is_signed_and_says_what_the_ticket_says() {
     assert_eq!(message.timestamp, hooks.now.timestamp());
     let body = message.json();
     assert_eq!(body["type"], "ticket.analyzed");
+    let analyzed = hooks.writer.store.read_stream(ticket, Version::NONE).await.unwrap().remove(1);
+    assert_eq!(body["timestamp"], serde_json::to_value(analyzed.time).unwrap(), "when it happened");
     assert_eq!(body["data"]["requester"]["email"], "ada@example.com");
     assert_eq!(body["data"]["analysis"]["category"]["label"], "Network");
     match hooks.events(ticket).await.as_slice() {

@@ -27,7 +27,7 @@ use event_store::MasterKeys;
 use schemas::TicketId;
 use secrecy::ExposeSecret as _;
 
-use crate::backbone::Database;
+use crate::{backbone::Database, output};
 
 /// Findings shown.
 const SHOWN: i64 = 50;
@@ -229,7 +229,7 @@ pub(crate) async fn run(args: Args) -> anyhow::Result<ExitCode> {
 
 async fn status(of: &Of) -> anyhow::Result<()> {
     let (pool, sink) = of.open()?;
-    let Standing { backlog, paused, breaker, calls, exhausted_at, token, comparison } =
+    let Standing { backlog, paused, breaker, calls, exhausted_at, token, form, comparison } =
         operator::standing(&pool, sink).await?;
     println!("pending    {:>8}   oldest due for {} s", backlog.pending, backlog.oldest_pending_seconds);
     println!("ambiguous  {:>8}", backlog.ambiguous);
@@ -260,6 +260,9 @@ async fn status(of: &Of) -> anyhow::Result<()> {
         Some((_, Some(problem))) => println!("token      stopped: {problem}"),
         Some((Some(until), None)) => println!("token      in use until {}", until.format("%F %T")),
         Some((None, None)) | None => println!("token      none"),
+    }
+    if let Some((outcome, at)) = form {
+        println!("form       {outcome}, asked for {}", at.format("%F %T"));
     }
     if let Some(run) = comparison {
         let state = run.finished_at.map_or_else(
@@ -336,6 +339,7 @@ async fn map_check(zoho: &ZohoSettings, database_url: &str, master_key: &Path) -
             mismatch.0.iter().for_each(|wrong| println!("! {wrong}"));
             Ok(ExitCode::FAILURE)
         }
+        Checked::DidNotFit(_) => Ok(ExitCode::FAILURE), // only a sink that starts is told so
         Checked::Refused(refused) => anyhow::bail!("Zoho does not show the form: code {}", refused.code),
         Checked::NotBefore(time) => {
             anyhow::bail!("the form could not be checked: not before {time}; `hubctl crm status` says why")
@@ -354,8 +358,7 @@ async fn authorize(zoho: &ZohoSettings, redirect: &str, file: &Path, replace: bo
     println!(
         "2. The browser ends at an address that does not answer. Paste it, or the code in it, within two minutes:"
     );
-    print!("   ");
-    io::stdout().flush()?;
+    output::prompt("   ");
     let mut pasted = String::new();
     io::stdin().read_line(&mut pasted)?;
     let token = authorization.exchange(&code_in(&pasted)).await?;
