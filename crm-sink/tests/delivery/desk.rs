@@ -172,7 +172,10 @@ impl Desk {
 
 pub(crate) async fn store() -> EventStore {
     let database = TestDatabase::create().await.unwrap();
+    // Many tests make a database at once: on a busy machine a connection takes longer than a service would wait.
     let pool = database::pool(database.url(), "test", 10).unwrap();
+    let patient = pool.options().clone().acquire_timeout(Duration::from_mins(1));
+    let pool = patient.connect_lazy_with(pool.connect_options().as_ref().clone());
     database::MIGRATOR.run(&pool).await.unwrap();
     EventStore::open(pool).await.unwrap()
 }
