@@ -108,7 +108,8 @@ async fn filled(tickets: i64) -> (Hub, i64) {
          ) cell (dimension, label, other)
          where $1 > 0 group by 2, 3, 4, 5",
         "insert into projector.statistics (grain, at, dimension, label, other, count)
-         select grain, case grain when 'all' then 'epoch' else date_trunc('day', at) end, dimension, label, other, sum(count)
+         select coarse.grain, case coarse.grain when 'all' then 'epoch' else date_trunc('day', at) end, dimension, label,
+                other, sum(count)
          from projector.statistics, (values ('all'), ('day')) coarse (grain)
          where $1 > 0 group by 1, 2, 3, 4, 5",
     ] {
