@@ -19,17 +19,15 @@ use schemas::{EventId, Position};
 use subscription::{Leadership, Progress};
 use tokio::{
     sync::watch,
-    time::{Instant, sleep},
+    time::{Instant, sleep, sleep_until},
 };
 use tokio_util::sync::CancellationToken;
 
 /// Events read at a time; the next ones are read while these go out.
 const CHUNK: u32 = 512;
-/// After a bite of this many there is load: the relay lets more gather before the next one, because a query and a wake-up
-/// cost the same for one event as for a hundred, and whoever submits wants the processors too.
-const BUSY: i64 = 16;
-/// How long it lets them gather: well below what a reader of the read model notices.
-const GATHER: Duration = Duration::from_millis(3);
+/// From one look at the log to the next at least: a query and a wake-up cost the same for one event as for a hundred, and
+/// whoever submits wants the processors too. An event after a pause goes out at once.
+const GATHER: Duration = Duration::from_millis(10);
 /// How often the log is asked while no hint comes.
 const POLL: Duration = Duration::from_millis(250);
 /// How often the stream is compared with what we believe about it.
@@ -148,11 +146,9 @@ impl Relay {
         }
         let mut compare_at = Instant::now() + COMPARE;
         loop {
-            let before = tail.position;
+            let gathered = Instant::now() + GATHER;
             tail = self.publish_after(tail, compare_at).await?;
-            if tail.position.0 - before.0 >= BUSY {
-                sleep(GATHER).await;
-            }
+            sleep_until(gathered).await;
             tokio::select! {
                 Some(()) = hints.next() => {}
                 Ok(()) = appended.changed() => {}

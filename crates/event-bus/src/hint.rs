@@ -11,7 +11,7 @@ use crate::{Bus, BusError};
 
 const APPENDED: &str = "hub.hint.appended";
 /// Between two hints of one process. The first after a silence goes out at once.
-const PAUSE: Duration = Duration::from_millis(2);
+const PAUSE: Duration = Duration::from_millis(10);
 
 impl Bus {
     /// Tells whoever listens that the log has grown.

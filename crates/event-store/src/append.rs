@@ -1,5 +1,6 @@
 //! What is appended, and the answer to each command. The numbering, the version check and the idempotency check
-//! happen in one SQL function while the log head is locked (`migrations/*_append_batch.sql`).
+//! happen in one SQL function (`migrations/*_append_plain.sql`): `log.append_plain` where nothing is in the way,
+//! `log.append_batch`, which judges each command, where something may be.
 
 use chrono::{DateTime, Utc};
 use schemas::{EventId, Position, RequesterId, TicketEvent, TicketId, Version, envelope::Metadata};
@@ -89,7 +90,9 @@ pub async fn append_in(
 ) -> Result<Vec<Result<Appended, AppendError>>, sqlx::Error> {
     let encoded =
         batch.iter().map(|append| Encoded::new(append.clone(), None)).collect::<Result<Vec<_>, _>>();
-    append_encoded(connection, encoded.map_err(|error| sqlx::Error::Encode(error.into()))?).await
+    let (columns, asked) = Columns::of(encoded.map_err(|error| sqlx::Error::Encode(error.into()))?);
+    // Not the plain way: a unique violation would fail the caller's transaction.
+    append_judged(connection, &columns, &asked).await
 }
 
 /// A command as the database takes it.
@@ -129,12 +132,71 @@ impl EncodedEvent {
     }
 }
 
-/// As [`append_in`].
+/// As [`append_in`], in a transaction of its own.
 pub(crate) async fn append_encoded(
     connection: &mut PgConnection,
     batch: Vec<Encoded>,
 ) -> Result<Vec<Result<Appended, AppendError>>, sqlx::Error> {
     let (columns, asked) = Columns::of(batch);
+    if let Some((first, time)) = append_plain(connection, &columns).await? {
+        return Ok(all_appended(&asked, first, time));
+    }
+    append_judged(connection, &columns, &asked).await
+}
+
+/// The place of the first event and the time of all, where nothing speaks against any command; `None`, and nothing is
+/// appended, where something may.
+async fn append_plain(
+    connection: &mut PgConnection,
+    columns: &Columns,
+) -> Result<Option<(Position, DateTime<Utc>)>, sqlx::Error> {
+    let (Some(expected), Some(versions)) = (all(&columns.expected), all(&columns.versions)) else {
+        return Ok(None);
+    };
+    let place = sqlx::query!(
+        r#"select first_position as "first_position!", recorded as "recorded!"
+           from log.append_plain($1::text[], $2::integer[],
+                                 $3::text[], $4::integer[], $5::uuid[], $6::text[], $7::text[], $8::text[],
+                                 $9::text[], $10::bytea[], $11::text[], $12::integer[], $13::integer[],
+                                 $14::text[], $15::bytea[], $16::text[])"#,
+        &columns.streams,
+        &expected,
+        &columns.event_streams,
+        &versions,
+        &columns.ids,
+        &columns.types as &[&str],
+        &columns.data,
+        &columns.metadata,
+        &columns.keys,
+        &columns.hashes,
+        &columns.keyed_streams,
+        &columns.keyed_events,
+        &columns.keyed_versions as &[Option<i32>],
+        &columns.requesters,
+        &columns.wrapped,
+        &columns.masters,
+    )
+    .fetch_optional(connection)
+    .await;
+    match place {
+        Ok(place) => Ok(place.map(|place| (Position(place.first_position), place.recorded))),
+        // Somebody was faster than the checks.
+        Err(sqlx::Error::Database(error)) if error.is_unique_violation() => Ok(None),
+        Err(error) => Err(error),
+    }
+}
+
+/// The values, where none is missing.
+fn all(values: &[Option<i32>]) -> Option<Vec<i32>> {
+    values.iter().copied().collect()
+}
+
+/// One answer per command, whatever speaks against it.
+async fn append_judged(
+    connection: &mut PgConnection,
+    columns: &Columns,
+    asked: &[Asked],
+) -> Result<Vec<Result<Appended, AppendError>>, sqlx::Error> {
     let rows = sqlx::query!(
         r#"select command as "command!", outcome as "outcome!", stream as "stream!", first_position,
                   version as "version!", recorded as "recorded!", wrapped
@@ -160,12 +222,6 @@ pub(crate) async fn append_encoded(
     )
     .fetch_all(connection)
     .await?;
-    if let [row] = rows.as_slice()
-        && row.command == 0
-    {
-        let first = row.first_position.ok_or_else(|| protocol("without a position"))?;
-        return Ok(all_appended(&asked, Position(first), row.recorded));
-    }
     if rows.len() != asked.len() {
         return Err(sqlx::Error::Protocol(format!("{} answers to {} commands", rows.len(), asked.len())));
     }
@@ -203,6 +259,9 @@ struct Columns {
     keyed_commands: Vec<i32>,
     keys: Vec<String>,
     hashes: Vec<Vec<u8>>,
+    keyed_streams: Vec<String>,
+    keyed_events: Vec<i32>,
+    keyed_versions: Vec<Option<i32>>,
     new_key_commands: Vec<i32>,
     requesters: Vec<String>,
     wrapped: Vec<Vec<u8>>,
@@ -224,16 +283,19 @@ impl Columns {
             Expected::Exactly(version) => Some(version.0),
             Expected::Any => None,
         };
+        if let Some(Idempotency { key, body_hash }) = idempotency {
+            self.keyed_commands.push(number);
+            self.keys.push(key);
+            self.hashes.push(body_hash.to_vec());
+            self.keyed_streams.push(stream.clone());
+            self.keyed_events.push(self.ids.len() as i32 + 1);
+            self.keyed_versions.push(expected.map(|version| version + asked.events as i32));
+        }
         for (event, ahead) in events.into_iter().zip(1..) {
             self.add_event(number, &stream, expected.map(|version| version + ahead), event);
         }
         self.streams.push(stream);
         self.expected.push(expected);
-        if let Some(Idempotency { key, body_hash }) = idempotency {
-            self.keyed_commands.push(number);
-            self.keys.push(key);
-            self.hashes.push(body_hash.to_vec());
-        }
         if let Some(NewKey { requester, wrapped, master }) = key {
             self.new_key_commands.push(number);
             self.requesters.push(requester.as_str().to_owned());

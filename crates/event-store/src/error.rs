@@ -1,5 +1,7 @@
 //! What can go wrong with the log, told apart by SQLSTATE wherever it surfaces (statement or commit).
 
+use std::sync::Arc;
+
 use schemas::{Position, Version};
 
 /// An operation on the log failed.
@@ -18,10 +20,10 @@ pub enum StoreError {
     NotMigrated,
     /// The database cannot be reached or cannot serve now; the same call may work later.
     #[error("the database is unavailable")]
-    Unavailable(#[source] sqlx::Error),
+    Unavailable(#[source] Arc<sqlx::Error>),
     /// The database refused.
     #[error("the database refused")]
-    Database(#[source] sqlx::Error),
+    Database(#[source] Arc<sqlx::Error>),
     /// A row of the log does not hold what every row must.
     #[error("the log is damaged at position {position}: {what}")]
     Damaged {
@@ -38,11 +40,16 @@ impl StoreError {
     pub const fn may_pass(&self) -> bool {
         !matches!(self, Self::NotDurable { .. })
     }
+
+    /// One database error reaches everybody who shared the query.
+    pub(crate) fn from_shared(error: &Arc<sqlx::Error>) -> Self {
+        if is_transient(error) { Self::Unavailable(error.clone()) } else { Self::Database(error.clone()) }
+    }
 }
 
 impl From<sqlx::Error> for StoreError {
     fn from(error: sqlx::Error) -> Self {
-        if is_transient(&error) { Self::Unavailable(error) } else { Self::Database(error) }
+        Self::from_shared(&Arc::new(error))
     }
 }
 
@@ -77,21 +84,21 @@ pub enum AppendError {
     OtherMasterKey,
     /// The outcome is unknown or nothing was tried; repeating the same append is safe.
     #[error("the log is unavailable")]
-    Unavailable(#[source] Option<std::sync::Arc<sqlx::Error>>),
+    Unavailable(#[source] Option<Arc<sqlx::Error>>),
     /// The database refused the whole batch.
     #[error("the log refused")]
-    Refused(#[source] std::sync::Arc<sqlx::Error>),
+    Refused(#[source] Arc<sqlx::Error>),
 }
 
 impl From<sqlx::Error> for AppendError {
     fn from(error: sqlx::Error) -> Self {
-        Self::from_shared(&std::sync::Arc::new(error))
+        Self::from_shared(&Arc::new(error))
     }
 }
 
 impl AppendError {
     /// One database error reaches every command of its batch.
-    pub(crate) fn from_shared(error: &std::sync::Arc<sqlx::Error>) -> Self {
+    pub(crate) fn from_shared(error: &Arc<sqlx::Error>) -> Self {
         if is_transient(error) {
             Self::Unavailable(Some(error.clone()))
         } else {

@@ -1,29 +1,24 @@
 //! One writer per process turns concurrent appends into batches: whatever arrives while a batch commits goes into the
 //! next one. Throughput grows with load, and a lone append is one plain commit.
 
-use std::{collections::HashSet, sync::Arc, time::Duration};
+use std::{collections::HashSet, sync::Arc};
 
 use crash_points::reach;
 use metrics::{Histogram, histogram};
 use schemas::Position;
-use sqlx::{PgPool, Postgres, pool::PoolConnection};
-use tokio::{
-    sync::{mpsc, oneshot, watch},
-    time::timeout,
-};
+use sqlx::PgPool;
+use tokio::sync::{mpsc, oneshot, watch};
 
 use crate::{
     append::{Appended, Encoded, append_encoded},
     error::AppendError,
+    kept_connection::KeptConnection,
 };
 
 /// Commands in one batch at most; beyond it the head would stay locked for long.
 const BATCH: usize = 256;
 /// Commands that may wait; beyond it callers wait for room, which is the back-pressure.
 const QUEUE: usize = 4 * BATCH;
-/// The writer keeps its connection between batches, because asking the pool for it costs a round trip; a pause of this
-/// length gives it back.
-const KEEP: Duration = Duration::from_millis(500);
 
 type Answer = oneshot::Sender<Result<Appended, AppendError>>;
 
@@ -40,7 +35,7 @@ impl Writer {
     pub fn start(pool: PgPool) -> Self {
         let (queue, waiting) = mpsc::channel(QUEUE);
         let (progress, appended) = watch::channel(Position::START);
-        tokio::spawn(write(pool, waiting, progress));
+        tokio::spawn(write(KeptConnection::of(pool), waiting, progress));
         Self { queue, appended }
     }
 
@@ -58,36 +53,24 @@ impl Writer {
 /// A command that waits, with the way to answer it.
 type Waiting = (Encoded, Answer);
 
-async fn write(pool: PgPool, mut queue: mpsc::Receiver<Waiting>, progress: watch::Sender<Position>) {
+async fn write(
+    mut connection: KeptConnection,
+    mut queue: mpsc::Receiver<Waiting>,
+    progress: watch::Sender<Position>,
+) {
     let batch_size = histogram!("event_store_append_batch_size");
-    let mut connection = None;
     let mut held_back = None;
     while let Some(first) = match held_back.take() {
         Some(command) => Some(command),
-        None => receive(&mut queue, &mut connection).await,
+        None => connection.receive(&mut queue).await,
     } {
-        held_back = write_batch(&pool, &mut connection, first, &mut queue, &progress, &batch_size).await;
+        held_back = write_batch(&mut connection, first, &mut queue, &progress, &batch_size).await;
     }
-}
-
-/// The next command; gives the connection back when none comes for a while.
-async fn receive(
-    queue: &mut mpsc::Receiver<Waiting>,
-    connection: &mut Option<PoolConnection<Postgres>>,
-) -> Option<Waiting> {
-    if connection.is_some() {
-        if let Ok(command) = timeout(KEEP, queue.recv()).await {
-            return command;
-        }
-        *connection = None;
-    }
-    queue.recv().await
 }
 
 /// Commits one batch and answers its commands; returns the one that opens the next.
 async fn write_batch(
-    pool: &PgPool,
-    connection: &mut Option<PoolConnection<Postgres>>,
+    connection: &mut KeptConnection,
     first: Waiting,
     queue: &mut mpsc::Receiver<Waiting>,
     progress: &watch::Sender<Position>,
@@ -95,7 +78,7 @@ async fn write_batch(
 ) -> Option<Waiting> {
     let (batch, answers, held_back) = gather(first, queue);
     batch_size.record(batch.len() as f64);
-    let outcome = commit(pool, connection, batch).await;
+    let outcome = commit(connection, batch).await;
     if let Some(position) = newest(&outcome) {
         reach("append.committed");
         announce(progress, position);
@@ -139,20 +122,12 @@ fn announce(progress: &watch::Sender<Position>, position: Position) {
     });
 }
 
-async fn commit(
-    pool: &PgPool,
-    kept: &mut Option<PoolConnection<Postgres>>,
-    batch: Vec<Encoded>,
-) -> Vec<Result<Appended, AppendError>> {
+async fn commit(kept: &mut KeptConnection, batch: Vec<Encoded>) -> Vec<Result<Appended, AppendError>> {
     let commands = batch.len();
     let outcome = async {
-        let mut connection = match kept.take() {
-            Some(connection) => connection,
-            None => pool.acquire().await?,
-        };
+        let mut connection = kept.take().await?;
         let outcome = append_encoded(&mut connection, batch).await?;
-        // Not kept after an error: the pool looks at it before it hands it out again.
-        *kept = Some(connection);
+        kept.keep(connection);
         Ok(outcome)
     }
     .await;

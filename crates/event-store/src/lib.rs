@@ -3,6 +3,7 @@
 //! Reading order:
 //! - [`append`]: what is appended, and the answer to each command
 //! - [`group_commit`]: how one process's concurrent appends share a commit
+//! - `group_load`: how its concurrent loads share a query; `kept_connection`: what both tasks read and write through
 //! - [`handle`]: load, decide, append: the one way to change a ticket
 //! - `earlier_answer`: what a client was answered before under an idempotency key
 //! - [`read`]: one stream, or the whole log from a position
@@ -25,7 +26,9 @@ pub mod durability;
 mod earlier_answer;
 pub mod error;
 pub mod group_commit;
+mod group_load;
 pub mod handle;
+mod kept_connection;
 pub mod kept_models;
 pub mod key_draft;
 pub mod key_rotation;
@@ -46,15 +49,16 @@ pub use key_draft::KeyDraft;
 pub use master_keys::MasterKeys;
 pub use personal_keys::{KeyRing, PersonalKeys};
 
-/// The log, as one process sees it. Cheap to clone; clones share the pool and the writer.
+/// The log, as one process sees it. Cheap to clone; clones share the pool, the writer and the reader.
 #[derive(Clone, Debug)]
 pub struct EventStore {
     pool: PgPool,
     writer: group_commit::Writer,
+    reader: group_load::Reader,
 }
 
 impl EventStore {
-    /// Opens the log behind `pool` and starts this process's writer.
+    /// Opens the log behind `pool` and starts this process's writer and its reader.
     ///
     /// # Errors
     /// [`StoreError::NotDurable`] when the server may lose what it confirms: no waiting helps. Any other error may
@@ -67,7 +71,8 @@ impl EventStore {
             return Err(StoreError::NotMigrated);
         }
         let writer = group_commit::Writer::start(pool.clone());
-        Ok(Self { pool, writer })
+        let reader = group_load::Reader::start(pool.clone());
+        Ok(Self { pool, writer, reader })
     }
 
     /// Appends the events of one command, all or none, sharing the commit with whoever else appends now.

@@ -11,13 +11,15 @@ use schemas::{
     envelope::{Metadata, Recorded},
 };
 use serde_json::value::RawValue;
+use sqlx::PgConnection;
 
 use crate::{EventStore, error::StoreError};
 
 /// A row as the database returns it.
-struct Row {
+#[derive(Clone)]
+pub(crate) struct Row {
     position: i64,
-    stream_id: String,
+    pub(crate) stream_id: String,
     version: i32,
     event_id: uuid::Uuid,
     r#type: String,
@@ -61,21 +63,15 @@ impl EventStore {
         rows.into_iter().map(Row::dress).collect()
     }
 
-    /// A ticket's events from version `from` on, in order; empty for a ticket that does not exist.
+    /// A ticket's events from version `from` on, in order; empty for a ticket that does not exist. Whoever asks at the same
+    /// time shares a query.
     ///
     /// # Errors
     /// As [`StoreError`].
     pub async fn read_stream(&self, ticket: TicketId, from: Version) -> Result<Vec<Envelope>, StoreError> {
-        let rows = sqlx::query_as!(
-            Row,
-            "select position, stream_id, version, event_id, type, data, metadata, recorded_at
-             from log.events where stream_id = $1 and version >= $2 order by version",
-            ticket.to_string(),
-            from.0,
-        )
-        .fetch_all(self.pool())
-        .await?;
-        rows.into_iter().map(Row::dress).collect()
+        let mut events = self.reader.load(ticket).await?;
+        events.retain(|event| event.version >= from);
+        Ok(events)
     }
 
     /// The position of the newest event; [`Position::START`] for an empty log.
@@ -88,8 +84,23 @@ impl EventStore {
     }
 }
 
+/// Every event of these tickets, each ticket's in its order.
+pub(crate) async fn rows_of(
+    connection: &mut PgConnection,
+    tickets: &[String],
+) -> Result<Vec<Row>, sqlx::Error> {
+    sqlx::query_as!(
+        Row,
+        "select position, stream_id, version, event_id, type, data, metadata, recorded_at
+         from log.events where stream_id = any($1) order by stream_id, version",
+        tickets,
+    )
+    .fetch_all(connection)
+    .await
+}
+
 impl Row {
-    fn dress(self) -> Result<Envelope, StoreError> {
+    pub(crate) fn dress(self) -> Result<Envelope, StoreError> {
         let position = Position(self.position);
         let damaged = |what| StoreError::Damaged { position, what };
         let place = Recorded {

@@ -5,6 +5,7 @@
 use event_store::{Append, AppendError, EventStore, Expected, Idempotency, NewEvent, StoreError, database};
 use local_stack::testing::TestDatabase;
 use schemas::{EventId, Position, TicketEvent, TicketId, Version, envelope::Metadata, event::AnalysisFailed};
+use tokio::task::JoinSet;
 use uuid::Uuid;
 
 async fn pool() -> sqlx::PgPool {
@@ -77,6 +78,41 @@ async fn positions_are_gapless_whatever_many_writers_do() {
     assert_eq!(positions, (1..=400).collect::<Vec<_>>());
     assert!(all.is_sorted_by_key(|envelope| envelope.time), "time follows position");
     assert_eq!(stores[0].head().await.unwrap(), Position(400));
+}
+
+#[tokio::test]
+async fn loads_at_once_share_a_query_and_each_gets_its_own_ticket() {
+    let pool = pool().await;
+    let store = EventStore::open(pool.clone()).await.unwrap();
+    for n in 1..=60 {
+        store.append(append(n, NEW, &["one", "two"])).await.unwrap();
+    }
+    // The owner can do what no service can: damage a row.
+    sqlx::raw_sql(
+        "alter table log.events disable trigger all;
+         update log.events set metadata = '?' where position = (select max(position) from log.events)",
+    )
+    .execute(&pool)
+    .await
+    .unwrap();
+    // Ticket 60 is the damaged one, 61 is nobody's, and each is asked for twice.
+    let loads: JoinSet<_> = (1..=61)
+        .chain(1..=61)
+        .map(|n| {
+            let store = store.clone();
+            async move { (n, store.read_stream(ticket(n), Version(2)).await) }
+        })
+        .collect();
+    for (n, loaded) in loads.join_all().await {
+        match (n, loaded) {
+            (60, loaded) => assert!(matches!(loaded, Err(StoreError::Damaged { .. })), "{loaded:?}"),
+            (61, loaded) => assert!(loaded.unwrap().is_empty()),
+            (n, loaded) => {
+                let places: Vec<_> = loaded.unwrap().iter().map(|e| (e.subject, e.version)).collect();
+                assert_eq!(places, [(ticket(n), Version(2))]);
+            }
+        }
+    }
 }
 
 #[tokio::test]

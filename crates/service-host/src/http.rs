@@ -5,16 +5,14 @@ use std::time::{Duration, Instant};
 use axum::{
     Router,
     extract::{DefaultBodyLimit, MatchedPath, Request},
-    http::{HeaderName, HeaderValue, Method, StatusCode, header},
+    http::{HeaderMap, HeaderValue, Method, StatusCode, header},
     middleware::{Next, from_fn},
     response::{IntoResponse as _, Response},
 };
 use metrics::{counter, histogram};
 use tokio::net::TcpListener;
 use tokio_util::sync::CancellationToken;
-use tower_http::{
-    catch_panic::CatchPanicLayer, set_header::SetResponseHeaderLayer, timeout::RequestBodyTimeoutLayer,
-};
+use tower_http::{catch_panic::CatchPanicLayer, timeout::RequestBodyTimeoutLayer};
 
 use crate::{cors::Cors, problem::Problem};
 
@@ -50,60 +48,81 @@ pub fn dress(router: Router, cors: &Cors) -> Router {
         .method_not_allowed_fallback(async || {
             Problem::new(StatusCode::METHOD_NOT_ALLOWED, "this path does not take that method")
         })
-        // One layer made of all of them, because axum boxes each layer of a router and clones the box with every request.
+        // One layer made of all of them, because axum boxes each layer of a router and clones the box with every request; for
+        // the same reason what is ours is one function.
         .layer((
-            header_layer(header::CONTENT_SECURITY_POLICY, "default-src 'none'; frame-ancestors 'none'"),
-            header_layer(header::REFERRER_POLICY, "no-referrer"),
-            header_layer(header::X_FRAME_OPTIONS, "DENY"),
-            header_layer(header::X_CONTENT_TYPE_OPTIONS, "nosniff"),
-            from_fn(observe),
+            from_fn(pass),
             CatchPanicLayer::custom(|_| {
                 tracing::error!("a handler panicked");
                 Problem::new(StatusCode::INTERNAL_SERVER_ERROR, "something went wrong on our side")
                     .into_response()
             }),
-            from_fn(limit_time),
-            from_fn(tell_preflights_apart),
             RequestBodyTimeoutLayer::new(BODY_TIMEOUT),
             DefaultBodyLimit::max(BODY_LIMIT),
             cors.layer(),
         ))
 }
 
-fn header_layer(name: HeaderName, value: &'static str) -> SetResponseHeaderLayer<HeaderValue> {
-    SetResponseHeaderLayer::if_not_present(name, HeaderValue::from_static(value))
+async fn pass(request: Request, next: Next) -> Response {
+    let seen = Seen::now(&request);
+    let mut response = limit_time(next.run(tell_preflights_apart(request))).await;
+    protect(response.headers_mut());
+    seen.note(response.status());
+    response
 }
 
 /// CORS takes every OPTIONS for a preflight. One that no browser sent asks what a path takes. No route takes OPTIONS or
 /// TRACE, and the refusal of either says so.
-async fn tell_preflights_apart(mut request: Request, next: Next) -> Response {
+fn tell_preflights_apart(mut request: Request) -> Request {
     let is_preflight = request.headers().contains_key(header::ACCESS_CONTROL_REQUEST_METHOD);
     if request.method() == Method::OPTIONS && !is_preflight {
         *request.method_mut() = Method::TRACE;
     }
-    next.run(request).await
+    request
 }
 
-async fn limit_time(request: Request, next: Next) -> Response {
-    tokio::time::timeout(REQUEST_TIMEOUT, next.run(request))
+async fn limit_time(response: impl Future<Output = Response>) -> Response {
+    tokio::time::timeout(REQUEST_TIMEOUT, response)
         .await
         .unwrap_or_else(|_| Problem::unavailable("the request took too long", 5).into_response())
 }
 
-/// The access log and the request metrics. Paths are logged as routes, so that no id or query ends up in a label.
-async fn observe(request: Request, next: Next) -> Response {
-    let started = Instant::now();
-    let method = request.method().clone();
-    let route = request.extensions().get::<MatchedPath>().map_or("unmatched", MatchedPath::as_str).to_owned();
-    let response = next.run(request).await;
-    let (status, took) = (response.status().as_u16(), started.elapsed());
-    let (name, code) = (method_name(&method), status.to_string());
-    counter!("http_requests_total", "method" => name, "route" => route.clone(), "status_code" => code)
-        .increment(1);
-    histogram!("http_request_duration_seconds", "method" => name, "route" => route.clone())
-        .record(took.as_secs_f64());
-    tracing::info!(%method, route, status, took_ms = took.as_secs_f64() * 1e3, "request");
-    response
+/// What browsers shall not do with an answer, unless it says otherwise itself.
+fn protect(headers: &mut HeaderMap) {
+    for (name, value) in [
+        (header::CONTENT_SECURITY_POLICY, "default-src 'none'; frame-ancestors 'none'"),
+        (header::REFERRER_POLICY, "no-referrer"),
+        (header::X_FRAME_OPTIONS, "DENY"),
+        (header::X_CONTENT_TYPE_OPTIONS, "nosniff"),
+    ] {
+        headers.entry(name).or_insert(HeaderValue::from_static(value));
+    }
+}
+
+/// What the access log and the request metrics remember of a request. Paths are logged as routes, so that no id or query
+/// ends up in a label.
+struct Seen {
+    since: Instant,
+    method: &'static str,
+    route: String,
+}
+
+impl Seen {
+    fn now(request: &Request) -> Self {
+        let route = request.extensions().get::<MatchedPath>().map_or("unmatched", MatchedPath::as_str);
+        Self { since: Instant::now(), method: method_name(request.method()), route: route.to_owned() }
+    }
+
+    fn note(self, status: StatusCode) {
+        let Self { since, method, route } = self;
+        let took = since.elapsed().as_secs_f64();
+        tracing::info!(method, route, status = status.as_u16(), took_ms = took * 1e3, "request");
+        histogram!("http_request_duration_seconds", "method" => method, "route" => route.clone())
+            .record(took);
+        let code = status.as_str().to_owned();
+        counter!("http_requests_total", "method" => method, "route" => route, "status_code" => code)
+            .increment(1);
+    }
 }
 
 /// A label that costs nothing, and that no client can invent.

@@ -4,10 +4,11 @@ use std::{collections::VecDeque, fmt};
 
 use anyhow::Context as _;
 use event_bus::{Bus, Digest, publish::payload, read::Stored};
-use event_store::EventStore;
+use event_store::{EventStore, StoreError};
 use futures::{StreamExt as _, pin_mut};
 use indicatif::ProgressBar;
 use schemas::{Envelope, Position};
+use tokio::task::JoinHandle;
 
 /// Events read from the log at a time.
 const CHUNK: u32 = 512;
@@ -75,21 +76,19 @@ pub(crate) async fn compare(
     progress.set_length(extent.len());
     let messages = bus.messages(extent).await?;
     pin_mut!(messages);
-    let mut log = Log { store, ahead: VecDeque::new(), position: Position::START };
+    let mut log = Log::of(store);
     let (mut of_log, mut of_bus) = (Digest::default(), Digest::default());
     let mut difference = None;
     while let Some(message) = messages.next().await {
         let (sequence, stored) = message?;
-        let (equal, event) = match (stored, log.peek().await?) {
-            (Some(stored), Some(event)) => (equal(sequence, &stored, event)?, Some((stored, event.clone()))),
-            (stored, None) => (Err(beyond(sequence, stored.as_ref(), log.position)), None),
-            (None, Some(event)) => (Err(Difference::Unreadable { sequence, expected: event.position }), None),
-        };
-        let (Ok(()), Some((stored, event))) = (&equal, event) else {
-            difference = equal.err();
+        let Some(event) = log.peek().await? else {
+            difference = Some(beyond(sequence, stored.as_ref(), log.position));
             break;
         };
-        of_log.add(event.position, event.id, &payload(&event)?);
+        let bytes = payload(event)?;
+        difference = differs(sequence, stored.as_ref(), event, &bytes);
+        let (None, Some(stored)) = (&difference, stored) else { break };
+        of_log.add(event.position, event.id, &bytes);
         if let (Some(position), Some(id)) = (stored.position, stored.id) {
             of_bus.add(position, id, &stored.payload);
         }
@@ -109,40 +108,59 @@ fn beyond(sequence: u64, stored: Option<&Stored>, head: Position) -> Difference 
     }
 }
 
-fn equal(sequence: u64, stored: &Stored, event: &Envelope) -> anyhow::Result<Result<(), Difference>> {
+/// Whether the stream holds something else than `event`, whose bytes on the bus are `bytes`.
+fn differs(sequence: u64, stored: Option<&Stored>, event: &Envelope, bytes: &[u8]) -> Option<Difference> {
     let expected = event.position;
+    let Some(stored) = stored else { return Some(Difference::Unreadable { sequence, expected }) };
     let (Some(found), Some(id)) = (stored.position, stored.id) else {
-        return Ok(Err(Difference::NotOurs { sequence, expected }));
+        return Some(Difference::NotOurs { sequence, expected });
     };
-    Ok(if found != expected {
-        Err(Difference::Position { sequence, found, expected })
+    if found != expected {
+        Some(Difference::Position { sequence, found, expected })
     } else if id != event.id {
-        Err(Difference::Event { sequence, position: expected })
-    } else if stored.payload != payload(event)? {
-        Err(Difference::Bytes { sequence, position: expected })
+        Some(Difference::Event { sequence, position: expected })
+    } else if stored.payload != bytes {
+        Some(Difference::Bytes { sequence, position: expected })
     } else {
-        Ok(())
-    })
+        None
+    }
 }
 
-/// The log from the beginning, a chunk in memory at a time.
+/// The log from the beginning, two chunks in memory at a time: the next one is read while this one is compared.
 struct Log<'a> {
     store: &'a EventStore,
-    ahead: VecDeque<Envelope>,
+    chunk: VecDeque<Envelope>,
+    next: Option<JoinHandle<Result<Vec<Envelope>, StoreError>>>,
     /// Passed up to here.
     position: Position,
 }
 
-impl Log<'_> {
+impl<'a> Log<'a> {
+    fn of(store: &'a EventStore) -> Self {
+        Self { store, chunk: VecDeque::new(), next: None, position: Position::START }
+    }
+
     async fn peek(&mut self) -> anyhow::Result<Option<&Envelope>> {
-        if self.ahead.is_empty() {
-            self.ahead = self.store.read_all(self.position, CHUNK).await?.into();
+        if self.chunk.is_empty() {
+            let mut chunk = match self.next.take() {
+                Some(reading) => reading.await??,
+                None => vec![],
+            };
+            if chunk.is_empty() {
+                // The log may have grown since it was read ahead to its end.
+                chunk = self.store.read_all(self.position, CHUNK).await?;
+            }
+            if let Some(last) = chunk.last().map(|event| event.position) {
+                let store = self.store.clone();
+                self.next = Some(tokio::spawn(async move { store.read_all(last, CHUNK).await }));
+            }
+            self.chunk = chunk.into();
         }
-        Ok(self.ahead.front())
+        Ok(self.chunk.front())
     }
 
     fn pass(&mut self) {
-        if let Some(event) = self.ahead.pop_front() {
+        if let Some(event) = self.chunk.pop_front() {
             self.position = event.position;
         }
     }
