@@ -1,7 +1,10 @@
 //! One reader per process turns concurrent loads of tickets into one query: whoever asks while a query runs shares the
 //! next one. A command loads its ticket before it appends, so a load of its own would cost more than the append.
 
-use std::{collections::HashMap, sync::Arc};
+use std::{
+    collections::{BTreeSet, HashMap},
+    sync::Arc,
+};
 
 use schemas::{Envelope, TicketId};
 use sqlx::PgPool;
@@ -59,7 +62,8 @@ async fn read(mut connection: KeptConnection, mut queue: mpsc::Receiver<Waiting>
 /// Two who wait for the same ticket get a copy each.
 async fn answer(connection: &mut KeptConnection, waiting: Vec<Waiting>) {
     let tickets: Vec<String> = waiting.iter().map(|(ticket, _)| ticket.to_string()).collect();
-    let streams = match query(connection, &tickets).await {
+    let wanted: Vec<String> = tickets.iter().collect::<BTreeSet<_>>().into_iter().cloned().collect();
+    let streams = match query(connection, &wanted).await {
         Ok(rows) => Ok(by_stream(rows)),
         Err(error) => Err(Arc::new(error)),
     };

@@ -84,15 +84,17 @@ impl EventStore {
     }
 }
 
-/// Every event of these tickets, each ticket's in its order.
+/// Every event of these tickets, each ticket's in its order. Stream by stream: given the tickets as one condition, Postgres
+/// may read the whole log rather than its index.
 pub(crate) async fn rows_of(
     connection: &mut PgConnection,
     tickets: &[String],
 ) -> Result<Vec<Row>, sqlx::Error> {
     sqlx::query_as!(
         Row,
-        "select position, stream_id, version, event_id, type, data, metadata, recorded_at
-         from log.events where stream_id = any($1) order by stream_id, version",
+        "select e.position, e.stream_id, e.version, e.event_id, e.type, e.data, e.metadata, e.recorded_at
+         from unnest($1::text[]) wanted(stream_id)
+         cross join lateral (select * from log.events where stream_id = wanted.stream_id order by version) e",
         tickets,
     )
     .fetch_all(connection)
