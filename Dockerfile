@@ -6,11 +6,11 @@ WORKDIR /hub
 COPY . .
 
 FROM source AS build
-RUN cargo build --release --locked --bins
+RUN cargo build --profile dist --locked --bins
 
 FROM source AS build-analyzer
 RUN scripts/install-packages && scripts/install-libtorch && scripts/install-model
-RUN cargo build --release --locked -p analyzer-worker
+RUN cargo build --profile dist --locked -p analyzer-worker
 # .local holds links into a cache.
 RUN mkdir /out && cp -rL .local/libtorch/lib /out/lib && cp -rL .local/minilm-l6-v2 /out/model
 
@@ -23,23 +23,23 @@ RUN apt-get update \
 USER 10001
 
 FROM runtime AS command-api
-COPY --from=build /hub/target/release/command-api /usr/local/bin/
+COPY --from=build /hub/target/dist/command-api /usr/local/bin/
 ENTRYPOINT ["command-api"]
 
 FROM runtime AS projector
-COPY --from=build /hub/target/release/projector /usr/local/bin/
+COPY --from=build /hub/target/dist/projector /usr/local/bin/
 ENTRYPOINT ["projector"]
 
 FROM runtime AS crm-sink
-COPY --from=build /hub/target/release/crm-sink /usr/local/bin/
+COPY --from=build /hub/target/dist/crm-sink /usr/local/bin/
 ENTRYPOINT ["crm-sink"]
 
 FROM runtime AS zoho-mock
-COPY --from=build /hub/target/release/zoho-mock /usr/local/bin/
+COPY --from=build /hub/target/dist/zoho-mock /usr/local/bin/
 ENTRYPOINT ["zoho-mock"]
 
 FROM runtime AS hubctl
-COPY --from=build /hub/target/release/hubctl /usr/local/bin/
+COPY --from=build /hub/target/dist/hubctl /usr/local/bin/
 ENTRYPOINT ["hubctl"]
 
 FROM runtime AS analyzer-worker
@@ -47,7 +47,7 @@ FROM runtime AS analyzer-worker
 COPY --from=build-analyzer /out/lib/ /usr/local/lib/
 COPY --from=build-analyzer /out/model/ /model/minilm-l6-v2/
 COPY --from=build-analyzer /hub/analyzer-worker/model/ /model/heads/
-COPY --from=build-analyzer /hub/target/release/analyzer-worker /usr/local/bin/
+COPY --from=build-analyzer /hub/target/dist/analyzer-worker /usr/local/bin/
 ENV ANALYZER_MODEL_DIR=/model/minilm-l6-v2 ANALYZER_HEADS_DIR=/model/heads ANALYZER_PROMOTED_DIR=/data/promoted-models
 # Big blocks stay with the process: see ALLOCATOR in tools/local-stack.
 ENV MALLOC_MMAP_THRESHOLD_=1073741824 MALLOC_TRIM_THRESHOLD_=1073741824 MALLOC_TOP_PAD_=67108864

@@ -78,6 +78,6 @@ train: deps ## Train the analyzer's heads from analyzer-worker/training and writ
 # BENCH='--quick' takes a minute; BENCH='--help' lists what can be set. BENCH_BUILD=--no-default-features leaves the peers
 # out of the build.
 bench: ## Measure the hub beside pgbench, JetStream and the Rust peers; prints a table for docs/BENCHMARKS.md
-	cargo build --release --locked --workspace --bin command-api --bin projector --bin hubctl
+	cargo build --profile dist --locked --workspace --bin command-api --bin projector --bin hubctl
 	cargo build --release --manifest-path tools/bench/Cargo.toml --target-dir "$${CARGO_TARGET_DIR:-target}" $(BENCH_BUILD)
-	@exec "$${CARGO_TARGET_DIR:-target}/release/bench" $(BENCH)
+	@exec "$${CARGO_TARGET_DIR:-target}/release/bench" --bin-dir "$${CARGO_TARGET_DIR:-target}/dist" $(BENCH)
