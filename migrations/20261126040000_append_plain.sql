@@ -7,7 +7,8 @@
 
 -- The arrays are those of log.append_batch; an idempotency key comes with what is remembered of its command: the stream, the
 -- first of its events (from 1) and the version afterwards. c_expected and e_version hold no null. Plans are kept: made for
--- arrays of one length, they would be made anew for every batch.
+-- arrays of one length, they would be made anew for every batch. They are made to use the indexes: the first one is made
+-- for an empty log, and kept when the log is long.
 create function log.append_plain(
     c_stream text[], c_expected integer[],
     e_stream text[], e_version integer[], e_id uuid[], e_type text[], e_data text[], e_metadata text[],
@@ -17,6 +18,7 @@ create function log.append_plain(
 language plpgsql security definer
 set search_path = log, pg_catalog, pg_temp
 set plan_cache_mode = force_generic_plan
+set enable_seqscan = off
 as $$
 declare
     made bigint;
