@@ -1,6 +1,7 @@
 //! The closed sets of labels. An answer outside of them is an error, never a new label.
 
 use schemas::analysis::{Emotion, Priority, Sentiment};
+use serde::Serialize;
 
 pub use ticket::labels::{CATEGORIES, KINDS, ROUTES};
 
@@ -94,7 +95,8 @@ pub const fn urgency_range(priority: Priority) -> (u8, u8) {
 }
 
 /// A decision that one trained head takes.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize)]
+#[serde(rename_all = "lowercase")]
 pub enum Question {
     /// Who has to repair or change something.
     Category,

@@ -9,6 +9,7 @@ use tch::{Kind, Tensor};
 use super::{
     calibration::{best, calibration_error, lowest_share, temperature},
     dataset::LabelledSpan,
+    evaluate::Mistake,
     lesson::{FIXED_LAYERS, Item},
     metrics::{Confusion, SpanScore, all_spans, span_scores},
     progress::progress,
@@ -127,6 +128,30 @@ impl<'i> Unseen<'i> {
             tags_from: self.tags_from(),
             figures: self.figures(),
         }
+    }
+
+    /// Every wrong answer, the surest first.
+    #[must_use]
+    pub fn mistakes(&self) -> Vec<Mistake> {
+        let mut mistakes: Vec<_> =
+            Question::ALL.into_iter().flat_map(|question| self.mistakes_about(question)).collect();
+        mistakes.sort_by(|a, b| b.confidence.total_cmp(&a.confidence));
+        mistakes
+    }
+
+    fn mistakes_about(&self, question: Question) -> Vec<Mistake> {
+        let labels = question.labels();
+        let given = best(&self.logits(question).softmax(-1, Kind::Float));
+        let each = self.items.iter().zip(given).zip(self.answers(question));
+        each.filter(|((_, (_, given)), right)| given != right)
+            .map(|((item, (confidence, given)), right)| Mistake {
+                id: item.example.id.clone(),
+                question,
+                right: labels[right as usize],
+                given: labels[given as usize],
+                confidence,
+            })
+            .collect()
     }
 
     fn answers(&self, question: Question) -> Vec<i64> {

@@ -106,6 +106,27 @@ pub fn read(path: &Path) -> anyhow::Result<Vec<Example>> {
         .collect()
 }
 
+/// Tickets that are there to judge by, other than the part of the training folder that is held out.
+pub fn load_set_apart(dir: &Path) -> anyhow::Result<Vec<Example>> {
+    if dir.is_dir() { load(dir) } else { Ok(Vec::new()) }
+}
+
+/// # Errors
+/// A ticket to learn from is also one to judge by.
+pub fn ensure_disjoint(learn_from: &[Example], judge_by: &[Example]) -> anyhow::Result<()> {
+    let texts: HashSet<_> = judge_by.iter().map(|example| content(&example.description)).collect();
+    let known = learn_from.iter().find(|example| texts.contains(&content(&example.description)));
+    match known {
+        Some(example) => bail!("{} is set apart for judging and must not be learned from", example.id),
+        None => Ok(()),
+    }
+}
+
+/// A text without what a copy may change.
+fn content(text: &str) -> String {
+    text.chars().filter(|c| c.is_alphanumeric()).flat_map(char::to_lowercase).collect()
+}
+
 fn parse(line: &str) -> anyhow::Result<Example> {
     let example: Example = serde_json::from_str(line)?;
     example.check()?;
@@ -128,6 +149,19 @@ mod tests {
         {
             assert!(parse(&LINE.replace(from, to)).is_err(), "{to} passed");
         }
+    }
+
+    #[test]
+    fn a_ticket_set_apart_is_not_learned_from() {
+        let set_apart = [parse(LINE).unwrap()];
+        let other = Example { description: "srv-1 is on".to_owned(), ..set_apart[0].clone() };
+        assert!(ensure_disjoint(&[other], &set_apart).is_ok());
+        let copy = Example {
+            id: "net-002".to_owned(),
+            description: "Srv-1  IS OFF!".to_owned(),
+            ..set_apart[0].clone()
+        };
+        assert!(ensure_disjoint(&[copy], &set_apart).is_err());
     }
 
     #[test]

@@ -8,6 +8,7 @@ use schemas::{
     Analysis,
     analysis::{ModelRef, Sentiment},
 };
+use serde::Serialize;
 
 use super::{
     calibration::calibration_error,
@@ -33,6 +34,9 @@ pub struct EvaluateSettings {
     /// Folder of the labelled tickets (*.jsonl)
     #[arg(long, default_value = "analyzer-worker/training")]
     pub data: PathBuf,
+    /// Folder of tickets set apart, by others than the training folder's authors (*.jsonl)
+    #[arg(long, default_value = "analyzer-worker/holdout")]
+    pub set_apart: PathBuf,
     /// Answer every ticket of this file instead, and learn from none: one that nobody trained on
     #[arg(long, value_name = "FILE")]
     pub on: Option<PathBuf>,
@@ -78,6 +82,8 @@ pub struct Evaluation {
     pub mistakes: Vec<Mistake>,
     /// The same, of those tickets that no other ticket resembles; none where the question does not arise.
     pub alone: Option<Box<Evaluation>>,
+    /// The same, of tickets by others than the training folder's authors.
+    pub set_apart: Option<Box<Evaluation>>,
 }
 
 /// Figures of one question.
@@ -99,6 +105,7 @@ pub struct Review {
 }
 
 /// A wrong answer.
+#[derive(Clone, Debug, PartialEq, Serialize)]
 pub struct Mistake {
     /// Which ticket.
     pub id: String,
@@ -122,11 +129,11 @@ pub fn evaluate(settings: &EvaluateSettings) -> anyhow::Result<String> {
     anyhow::ensure!(!held_out.is_empty(), "no ticket to answer: add labelled tickets");
     let analyst = Analyst::load(&settings.model)?;
     let alone: Vec<_> = held_out.iter().filter(|example| stands_alone(&example.id)).cloned().collect();
+    let is_on_hold_out = settings.on.is_none();
     let evaluation = Evaluation {
         moved: moved(settings, &analyst, &held_out)?,
-        alone: (settings.on.is_none() && !alone.is_empty())
-            .then(|| Evaluation::run(&analyst, &alone).map(Box::new))
-            .transpose()?,
+        alone: part(&analyst, is_on_hold_out, &alone)?,
+        set_apart: part(&analyst, is_on_hold_out, &dataset::load_set_apart(&settings.set_apart)?)?,
         ..Evaluation::run(&analyst, &held_out)?
     };
     let evaluation = match &settings.on {
@@ -138,6 +145,12 @@ pub fn evaluate(settings: &EvaluateSettings) -> anyhow::Result<String> {
         fs::write(path, &report).with_context(|| format!("writing {}", path.display()))?;
     }
     Ok(report)
+}
+
+/// An evaluation within another one.
+fn part(analyst: &Analyst, is_wanted: bool, examples: &[Example]) -> anyhow::Result<Option<Box<Evaluation>>> {
+    let is_wanted = is_wanted && !examples.is_empty();
+    is_wanted.then(|| Evaluation::run(analyst, examples).map(Box::new)).transpose()
 }
 
 impl Evaluation {
@@ -166,6 +179,7 @@ impl Evaluation {
             moved: (1.0, 1.0),
             mistakes: mistakes(&pairs)?,
             alone: None,
+            set_apart: None,
         })
     }
 }

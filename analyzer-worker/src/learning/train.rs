@@ -14,6 +14,7 @@ use tch::{Kind, Tensor};
 use super::{
     cross_validation::{FOLDS, Figures, Unseen, Verdict},
     dataset,
+    evaluate::Mistake,
     lesson::{FIXED_LAYERS, Item, prepare},
     progress::progress,
     split,
@@ -47,6 +48,9 @@ pub struct TrainSettings {
     /// With --labels, the column of the texts
     #[arg(long, default_value = "text", value_name = "COLUMN")]
     pub text: String,
+    /// Folder of tickets set apart for judging (*.jsonl): training stops where it meets one of them
+    #[arg(long, default_value = "analyzer-worker/holdout")]
+    pub set_apart: PathBuf,
     /// Folder to write heads.safetensors and heads.json to
     #[arg(long, default_value = "analyzer-worker/model")]
     pub out: PathBuf,
@@ -74,6 +78,9 @@ pub struct TrainSettings {
     /// Where a trial puts its verdict, and where the training proper finds it instead of trying again
     #[arg(long, value_name = "FILE")]
     pub verdict: Option<PathBuf>,
+    /// With --trial, where the wrong answers go, one JSON object a line
+    #[arg(long, value_name = "FILE", requires = "trial")]
+    pub mistakes: Option<PathBuf>,
     /// The encoder
     #[command(flatten)]
     pub model: ModelSettings,
@@ -109,12 +116,17 @@ pub fn train(
 ) -> anyhow::Result<(Figures, Option<Manifest>)> {
     tch::set_num_threads(i32::from(settings.model.threads));
     let (examples, held_out) = split::split(dataset::load(&settings.data)?);
+    dataset::ensure_disjoint(&examples, &dataset::load_set_apart(&settings.set_apart)?)?;
     tracing::info!(learn_from = examples.len(), held_out = held_out.len(), "training");
     let (tokenizer, weights) =
         (Tokenizer::load(&settings.model.model_dir)?, Weights::load(&settings.model.model_dir)?);
     let items = tch::no_grad(|| prepare(&examples, &tokenizer, &weights.encoder(settings.plan().kind)))?;
     if settings.trial {
-        let verdict = Unseen::new(&weights, &items, settings.plan(), settings.folds)?.verdict();
+        let unseen = Unseen::new(&weights, &items, settings.plan(), settings.folds)?;
+        if let Some(path) = &settings.mistakes {
+            write_mistakes(path, &unseen.mistakes())?;
+        }
+        let verdict = unseen.verdict();
         if let Some(path) = &settings.verdict {
             let text = serde_json::to_string_pretty(&verdict)?;
             fs::write(path, text).with_context(|| format!("writing {}", path.display()))?;
@@ -126,6 +138,12 @@ pub fn train(
     let verdict = settings.verdict(&weights, &items)?;
     let manifest = write(&settings.out, manifest(&items, verdict.clone()), &tensors, today)?;
     Ok((verdict.figures, Some(manifest)))
+}
+
+fn write_mistakes(path: &Path, mistakes: &[Mistake]) -> anyhow::Result<()> {
+    let lines = mistakes.iter().map(|mistake| Ok(serde_json::to_string(mistake)? + "\n"));
+    let text: String = lines.collect::<anyhow::Result<_>>()?;
+    fs::write(path, text).with_context(|| format!("writing {}", path.display()))
 }
 
 fn learn(weights: &Weights, items: &[Item<'_>], plan: Plan) -> anyhow::Result<Tuned> {
