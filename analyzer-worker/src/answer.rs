@@ -29,7 +29,7 @@ pub fn assemble(
     summary: String,
     language: &str,
 ) -> Result<Analysis, OutsideOfLabels> {
-    let answer = Answer { heads, decisions, cues: cues::names(description).take(MAX_CUES).collect() };
+    let answer = Answer { heads, decisions, cues: cues::named(description) };
     let priority = answer.choice(Question::Priority, &PRIORITIES)?;
     let category = answer.choice(Question::Category, &CATEGORIES.map(str::to_owned))?;
     Ok(Analysis {
@@ -54,7 +54,7 @@ pub fn assemble(
 struct Answer<'a> {
     heads: &'a Heads,
     decisions: &'a Decisions<'a>,
-    cues: Vec<&'static str>,
+    cues: cues::Named,
 }
 
 impl Answer<'_> {
@@ -75,14 +75,18 @@ impl Answer<'_> {
         };
         let likely = rest.iter().filter(|(_, score)| *score >= LEAST_ALTERNATIVE);
         let reason = self.heads.known().agreement(question, *best, &self.decisions.neighbours);
-        let cues = self.cues.iter().map(|cue| format!("the text speaks of {cue}"));
+        let cues = match question {
+            Question::Category => &self.cues.topics,
+            _ => &self.cues.circumstances,
+        };
+        let cues = cues.iter().take(MAX_CUES).map(|cue| format!("the text speaks of {cue}"));
         Ok(Choice {
             label: labels[*best].clone(),
             confidence: *confidence,
             alternatives: likely
                 .map(|&(label, score)| Scored { label: labels[label].clone(), score })
                 .collect(),
-            reasons: std::iter::once(reason).chain(cues.filter(|_| question != Question::Category)).collect(),
+            reasons: std::iter::once(reason).chain(cues).collect(),
         })
     }
 

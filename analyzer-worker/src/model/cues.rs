@@ -1,5 +1,5 @@
-//! Wordings that the label guide's rules turn on: deadlines, scope, workarounds, requests, moods. Each is one
-//! feature of the heads and never decides alone; the ones that are present are named as reasons.
+//! Wordings that the label guide's rules turn on: deadlines, scope, workarounds, requests, moods, and what a text is
+//! about. Each is one feature of the heads and never decides alone; the ones that are present are named as reasons.
 
 use std::sync::LazyLock;
 
@@ -104,11 +104,36 @@ const CUES: [(&str, &str); 26] = [
     ("money", r"\brefund|\binvoice|\bbill(?:ed|ing)?\b|\bpaid\b|\bpayment\b|\bcharged?\b|\bprice\b|\bcost"),
 ];
 
+/// What a text is about, and the pattern that finds it in lower-case text: what speaks for a category, though a
+/// ticket about one thing often mentions another.
+const TOPICS: [(&str, &str); 5] = [
+    (
+        "connections",
+        r"\b(?:wi-?fi|wlan|vpns?|[vw]?lans?|ssid|routers?|switch(?:es)?|access points?|dns|dhcp|firewalls?|proxy|ping|bandwidth|latency|broadband|internet|modems?|fib(?:re|er)|wall sockets?|ip address(?:es)?|ports? \d+|subnets?|voip|sip trunk|packets?|mpls|bgp|uplinks?|web filter|gateways?|lines?)\b",
+    ),
+    (
+        "accounts and protection",
+        r"\b(?:passwords?|passphrase|mfa|2fa|two-factor|second factor|authenticator|sso|single sign-on|log ?ins?|accounts?|access (?:rights?|to)|rights|roles?|permissions?|badges?|certificates?|phishing|spam|virus|malware|ransom\w*|antivirus|encrypt\w*|bitlocker|stolen|lost|leak\w*|hack\w*|attack\w*|suspicious|fraud\w*|gdpr|privacy|keys?|quarantined?|policy|audit\w*)\b",
+    ),
+    (
+        "rented platforms",
+        r"\b(?:aws|azure|gcp|google (?:cloud|workspace|drive|sheets|meet)|kubernetes|kubectl|pods?|clusters?|s3|buckets?|ec2|sharepoint|onedrive|teams|microsoft 365|office 365|exchange online|gmail|salesforce|snowflake|saas|clouds?|tenants?|pipelines?|deploy\w*|apis?|hosted|mailbox(?:es)?|e-?mails?|calendars?|webhooks?|terraform|github|gitlab|jira|confluence|slack|zoom|dropbox|quotas?|databases?|instances?|platforms?|webshop|backups?|vms?|crm)\b",
+    ),
+    (
+        "devices",
+        r"\b(?:laptops?|notebooks?|pcs?|monitors?|screens?|displays?|printers?|toner|scanners?|dock(?:s|ing)?|keyboards?|mouse|mice|headsets?|webcams?|cameras?|projectors?|beamer|tablets?|ups|batter(?:y|ies)|chargers?|disks?|usb|tills?|plotters?|power suppl(?:y|ies)|touchpads?|cables?|phones?|terminals?|drivers?|raid|server room|copiers?|hinge|fans?)\b",
+    ),
+    (
+        "offices, papers and people",
+        r"\b(?:invoices?|contracts?|payslips?|salar(?:y|ies)|wages|payroll|holidays?|vacation|leave|overtime|hr|canteen|kitchen|heating|toilets?|lifts?|elevators?|parking|courses?|workshops?|excel|word|powerpoint|acrobat|certificate of|refund|subscriptions?|plan|licen[cs]es?|hotline|agents?|colleagues?|doors?|chairs?|desks?|lamps?|lights?|rooms?|travel|forms?|address|meetings?|brochure|letters?)\b",
+    ),
+];
+
 #[expect(clippy::unwrap_used, reason = "the patterns are constants and a test compiles them")]
 static PATTERNS: LazyLock<Vec<Regex>> =
-    LazyLock::new(|| CUES.iter().map(|(_, pattern)| Regex::new(pattern).unwrap()).collect());
+    LazyLock::new(|| CUES.iter().chain(&TOPICS).map(|(_, pattern)| Regex::new(pattern).unwrap()).collect());
 
-/// Which cues a text gives, in the order of the list.
+/// Which cues a text gives, in the order of the lists.
 #[must_use]
 pub fn cues(text: &str) -> Vec<bool> {
     let lower = text.to_lowercase().replace('’', "'");
@@ -118,13 +143,27 @@ pub fn cues(text: &str) -> Vec<bool> {
 /// How many there are.
 #[must_use]
 pub const fn number_of_cues() -> usize {
-    CUES.len()
+    CUES.len() + TOPICS.len()
 }
 
 /// What the present cues speak about.
-pub fn names(text: &str) -> impl Iterator<Item = &'static str> {
+pub struct Named {
+    /// Circumstances, wishes and moods.
+    pub circumstances: Vec<&'static str>,
+    /// Topics, which speak for a category.
+    pub topics: Vec<&'static str>,
+}
+
+/// Names the cues that a text gives.
+#[must_use]
+pub fn named(text: &str) -> Named {
     let present = cues(text);
-    CUES.iter().zip(present).filter(|(_, is_present)| *is_present).map(|((name, _), _)| *name)
+    let (circumstances, topics) = present.split_at(CUES.len());
+    Named { circumstances: names(&CUES, circumstances), topics: names(&TOPICS, topics) }
+}
+
+fn names(list: &[(&'static str, &str)], present: &[bool]) -> Vec<&'static str> {
+    list.iter().zip(present).filter(|(_, is_present)| **is_present).map(|((name, _), _)| *name).collect()
 }
 
 #[cfg(test)]
@@ -133,11 +172,14 @@ mod tests {
 
     #[test]
     fn a_text_names_what_it_speaks_about() {
-        let named: Vec<_> = names("Nobody can book anything. The tender must be out by 15:00!").collect();
+        let named = named("Nobody can book anything on the CRM. The tender must be out by 15:00!");
+        let circumstances = named.circumstances;
         assert!(
-            named.contains(&"everybody affected") && named.contains(&"a deadline within hours"),
-            "{named:?}"
+            circumstances.contains(&"everybody affected")
+                && circumstances.contains(&"a deadline within hours"),
+            "{circumstances:?}"
         );
-        assert_eq!(names("Blue sky over the harbour").count(), 0);
+        assert_eq!(named.topics, ["rented platforms"]);
+        assert!(cues("Blue sky over the harbour").iter().all(|is_present| !is_present));
     }
 }
