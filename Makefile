@@ -15,7 +15,7 @@ test: deps ## Run every test, the end-to-end test with the real model included
 	$(MAKE) test-pgvector
 
 test-pgvector: deps ## Those tests of the read side that need a Postgres with pgvector; `make test` runs them too
-	scripts/with-pgvector cargo test --locked -p projector --test projector nearest:: -- --include-ignored
+	scripts/with-pgvector cargo test --locked --workspace --test projector nearest:: -- --include-ignored
 
 chaos: deps ## The fault tests at full size: thousands of kills, a million contended events; takes hours
 	HUB_CHAOS=1 cargo test --locked -p event-store --test contention
