@@ -8,7 +8,8 @@
 -- The arrays are those of log.append_batch; an idempotency key comes with what is remembered of its command: the stream, the
 -- first of its events (from 1) and the version afterwards. c_expected and e_version hold no null. Plans are kept: made for
 -- arrays of one length, they would be made anew for every batch. They are made to use the indexes: the first one is made
--- for an empty log, and kept when the log is long.
+-- for an empty log, and kept when the log is long. The one-row tables have no other way than the one that is switched off,
+-- which costs nothing but looks so dear that Postgres would compile the plan each time (250 ms): jit is off.
 create function log.append_plain(
     c_stream text[], c_expected integer[],
     e_stream text[], e_version integer[], e_id uuid[], e_type text[], e_data text[], e_metadata text[],
@@ -19,6 +20,7 @@ language plpgsql security definer
 set search_path = log, pg_catalog, pg_temp
 set plan_cache_mode = force_generic_plan
 set enable_seqscan = off
+set jit = off
 as $$
 declare
     made bigint;
