@@ -102,7 +102,7 @@ impl Bus {
         let from = if extent.is_empty() {
             Source::Requests(stream::empty().boxed())
         } else {
-            Source::Consumer(delivered(&stream, extent.first).await?)
+            Source::Consumer(Box::new(delivered(&stream, extent.first).await?))
         };
         let reading = Reading { stream, next: extent.first, last: extent.last, from };
         Ok(stream::unfold(reading, async |mut reading| Some((reading.message().await?, reading))))
@@ -120,7 +120,7 @@ struct Reading {
 }
 
 enum Source {
-    Consumer(pull::Stream),
+    Consumer(Box<pull::Stream>),
     Requests(BoxStream<'static, Item>),
 }
 
