@@ -96,12 +96,7 @@ impl RequesterId {
     /// The id made of the first 16 bytes of a keyed hash.
     #[must_use]
     pub fn from_hash(hash: [u8; 16]) -> Self {
-        use fmt::Write as _;
-        Self(hash.iter().fold(String::with_capacity(32), |mut hex, byte| {
-            // Writing to a String cannot fail.
-            let _ = write!(hex, "{byte:02x}");
-            hex
-        }))
+        Self(format!("{:032x}", u128::from_be_bytes(hash)))
     }
 
     /// The 32 hexadecimal digits.

@@ -4,6 +4,7 @@
 
 use chrono::{DateTime, Utc};
 use schemas::{EventId, Position, RequesterId, TicketEvent, TicketId, Version, envelope::Metadata};
+use serde_json::value::RawValue;
 use sqlx::PgConnection;
 use uuid::Uuid;
 
@@ -90,15 +91,16 @@ pub async fn append_in(
 ) -> Result<Vec<Result<Appended, AppendError>>, sqlx::Error> {
     let encoded =
         batch.iter().map(|append| Encoded::new(append.clone(), None)).collect::<Result<Vec<_>, _>>();
-    let (columns, asked) = Columns::of(encoded.map_err(|error| sqlx::Error::Encode(error.into()))?);
+    let encoded = encoded.map_err(|error| sqlx::Error::Encode(error.into()))?;
     // Not the plain way: a unique violation would fail the caller's transaction.
-    append_judged(connection, &columns, &asked).await
+    append_judged(connection, &encoded, &Columns::of(&encoded)).await
 }
 
 /// A command as the database takes it.
 #[derive(Debug)]
 pub(crate) struct Encoded {
     pub(crate) ticket: TicketId,
+    stream: String,
     expected: Expected,
     pub(crate) idempotency: Option<Idempotency>,
     key: Option<NewKey>,
@@ -109,7 +111,7 @@ pub(crate) struct Encoded {
 struct EncodedEvent {
     id: Uuid,
     type_name: &'static str,
-    data: String,
+    data: Box<RawValue>,
     metadata: String,
 }
 
@@ -117,7 +119,15 @@ impl Encoded {
     pub(crate) fn new(append: Append, key: Option<NewKey>) -> Result<Self, serde_json::Error> {
         let Append { ticket, expected, events, idempotency } = append;
         let events = events.iter().map(EncodedEvent::new).collect::<Result<_, _>>()?;
-        Ok(Self { ticket, expected, idempotency, key, events })
+        Ok(Self { ticket, stream: ticket.to_string(), expected, idempotency, key, events })
+    }
+
+    /// The version of the stream that the append must find; `None` where any will do.
+    const fn expected(&self) -> Option<i32> {
+        match self.expected {
+            Expected::Exactly(version) => Some(version.0),
+            Expected::Any => None,
+        }
     }
 }
 
@@ -126,7 +136,7 @@ impl EncodedEvent {
         Ok(Self {
             id: event.id.as_uuid(),
             type_name: event.event.type_name(),
-            data: Box::<str>::from(event.event.to_data()?).into(),
+            data: event.event.to_data()?,
             metadata: serde_json::to_string(&event.metadata)?,
         })
     }
@@ -135,46 +145,47 @@ impl EncodedEvent {
 /// As [`append_in`], in a transaction of its own.
 pub(crate) async fn append_encoded(
     connection: &mut PgConnection,
-    batch: Vec<Encoded>,
+    batch: &[Encoded],
 ) -> Result<Vec<Result<Appended, AppendError>>, sqlx::Error> {
-    let (columns, asked) = Columns::of(batch);
-    if let Some((first, time)) = append_plain(connection, &columns).await? {
-        return Ok(all_appended(&asked, first, time));
+    let columns = Columns::of(batch);
+    let versions: Option<Vec<i32>> = batch.iter().map(Encoded::expected).collect();
+    if let Some(versions) = versions
+        && let Some((first, time)) = append_plain(connection, &columns, &versions).await?
+    {
+        return Ok(all_appended(batch, &versions, first, time));
     }
-    append_judged(connection, &columns, &asked).await
+    append_judged(connection, batch, &columns).await
 }
 
 /// The place of the first event and the time of all, where nothing speaks against any command; `None`, and nothing is
-/// appended, where something may.
+/// appended, where something may. `expected` has the version that each command must find.
 async fn append_plain(
     connection: &mut PgConnection,
-    columns: &Columns,
+    columns: &Columns<'_>,
+    expected: &[i32],
 ) -> Result<Option<(Position, DateTime<Utc>)>, sqlx::Error> {
-    let (Some(expected), Some(versions)) = (all(&columns.expected), all(&columns.versions)) else {
-        return Ok(None);
-    };
     let place = sqlx::query!(
         r#"select first_position as "first_position!", recorded as "recorded!"
            from log.append_plain($1::text[], $2::integer[],
                                  $3::text[], $4::integer[], $5::uuid[], $6::text[], $7::text[], $8::text[],
                                  $9::text[], $10::bytea[], $11::text[], $12::integer[], $13::integer[],
                                  $14::text[], $15::bytea[], $16::text[])"#,
-        &columns.streams,
-        &expected,
-        &columns.event_streams,
-        &versions,
+        &columns.streams as &[&str],
+        expected,
+        &columns.event_streams as &[&str],
+        &columns.versions as &[Option<i32>],
         &columns.ids,
         &columns.types as &[&str],
-        &columns.data,
-        &columns.metadata,
-        &columns.keys,
-        &columns.hashes,
-        &columns.keyed_streams,
+        &columns.data as &[&str],
+        &columns.metadata as &[&str],
+        &columns.keys as &[&str],
+        &columns.hashes as &[&[u8]],
+        &columns.keyed_streams as &[&str],
         &columns.keyed_events,
         &columns.keyed_versions as &[Option<i32>],
-        &columns.requesters,
-        &columns.wrapped,
-        &columns.masters,
+        &columns.requesters as &[&str],
+        &columns.wrapped as &[&[u8]],
+        &columns.masters as &[&str],
     )
     .fetch_optional(connection)
     .await;
@@ -186,133 +197,126 @@ async fn append_plain(
     }
 }
 
-/// The values, where none is missing.
-fn all(values: &[Option<i32>]) -> Option<Vec<i32>> {
-    values.iter().copied().collect()
+/// The answers where the database had nothing to say against any command.
+fn all_appended(
+    batch: &[Encoded],
+    found: &[i32],
+    first: Position,
+    time: DateTime<Utc>,
+) -> Vec<Result<Appended, AppendError>> {
+    let mut next = first.0;
+    let answers = batch.iter().zip(found).map(|(command, found)| {
+        let (position, version) = (Position(next), Version(found + command.events.len() as i32));
+        next += command.events.len() as i64;
+        Ok(Appended { ticket: command.ticket, position, version, time, replayed: false })
+    });
+    answers.collect()
 }
 
 /// One answer per command, whatever speaks against it.
 async fn append_judged(
     connection: &mut PgConnection,
-    columns: &Columns,
-    asked: &[Asked],
+    batch: &[Encoded],
+    columns: &Columns<'_>,
 ) -> Result<Vec<Result<Appended, AppendError>>, sqlx::Error> {
+    let expected: Vec<Option<i32>> = batch.iter().map(Encoded::expected).collect();
     let rows = sqlx::query!(
         r#"select command as "command!", outcome as "outcome!", stream as "stream!", first_position,
                   version as "version!", recorded as "recorded!", wrapped
            from log.append_batch($1::text[], $2::integer[],
                                  $3::integer[], $4::text[], $5::integer[], $6::uuid[], $7::text[], $8::text[], $9::text[],
                                  $10::integer[], $11::text[], $12::bytea[], $13::integer[], $14::text[], $15::bytea[], $16::text[])"#,
-        &columns.streams,
-        &columns.expected as &[Option<i32>],
+        &columns.streams as &[&str],
+        &expected as &[Option<i32>],
         &columns.commands,
-        &columns.event_streams,
+        &columns.event_streams as &[&str],
         &columns.versions as &[Option<i32>],
         &columns.ids,
         &columns.types as &[&str],
-        &columns.data,
-        &columns.metadata,
+        &columns.data as &[&str],
+        &columns.metadata as &[&str],
         &columns.keyed_commands,
-        &columns.keys,
-        &columns.hashes,
+        &columns.keys as &[&str],
+        &columns.hashes as &[&[u8]],
         &columns.new_key_commands,
-        &columns.requesters,
-        &columns.wrapped,
-        &columns.masters,
+        &columns.requesters as &[&str],
+        &columns.wrapped as &[&[u8]],
+        &columns.masters as &[&str],
     )
     .fetch_all(connection)
     .await?;
-    if rows.len() != asked.len() {
-        return Err(sqlx::Error::Protocol(format!("{} answers to {} commands", rows.len(), asked.len())));
+    if rows.len() != batch.len() {
+        return Err(sqlx::Error::Protocol(format!("{} answers to {} commands", rows.len(), batch.len())));
     }
-    asked
+    batch
         .iter()
         .zip(rows)
-        .map(|(asked, row)| {
+        .map(|(command, row)| {
             let position = row.first_position.map(Position);
             let place = (position, Version(row.version), row.recorded);
-            answer(asked, &row.outcome, &row.stream, place, row.wrapped)
+            answer(command.expected, &row.outcome, &row.stream, place, row.wrapped)
         })
         .collect()
 }
 
-/// What is remembered of a command to read its answer.
-#[derive(Clone, Copy, Debug)]
-struct Asked {
-    ticket: TicketId,
-    expected: Expected,
-    events: usize,
-}
-
-/// The batch, turned into the columns the SQL function takes.
+/// The batch, turned into the columns that the SQL functions take.
 #[derive(Default)]
-struct Columns {
-    streams: Vec<String>,
-    expected: Vec<Option<i32>>,
+struct Columns<'a> {
+    streams: Vec<&'a str>,
     commands: Vec<i32>,
-    event_streams: Vec<String>,
+    event_streams: Vec<&'a str>,
     versions: Vec<Option<i32>>,
     ids: Vec<Uuid>,
     types: Vec<&'static str>,
-    data: Vec<String>,
-    metadata: Vec<String>,
+    data: Vec<&'a str>,
+    metadata: Vec<&'a str>,
     keyed_commands: Vec<i32>,
-    keys: Vec<String>,
-    hashes: Vec<Vec<u8>>,
-    keyed_streams: Vec<String>,
+    keys: Vec<&'a str>,
+    hashes: Vec<&'a [u8]>,
+    keyed_streams: Vec<&'a str>,
     keyed_events: Vec<i32>,
     keyed_versions: Vec<Option<i32>>,
     new_key_commands: Vec<i32>,
-    requesters: Vec<String>,
-    wrapped: Vec<Vec<u8>>,
-    masters: Vec<String>,
+    requesters: Vec<&'a str>,
+    wrapped: Vec<&'a [u8]>,
+    masters: Vec<&'a str>,
 }
 
-impl Columns {
-    fn of(batch: Vec<Encoded>) -> (Self, Vec<Asked>) {
+impl<'a> Columns<'a> {
+    fn of(batch: &'a [Encoded]) -> Self {
         let mut columns = Self::default();
-        let asked = (1..).zip(batch).map(|(number, command)| columns.add(number, command)).collect();
-        (columns, asked)
+        for (number, command) in (1..).zip(batch) {
+            columns.add(number, command);
+        }
+        columns
     }
 
-    fn add(&mut self, number: i32, command: Encoded) -> Asked {
-        let Encoded { ticket, expected, idempotency, key, events } = command;
-        let stream = ticket.to_string();
-        let asked = Asked { ticket, expected, events: events.len() };
-        let expected = match expected {
-            Expected::Exactly(version) => Some(version.0),
-            Expected::Any => None,
-        };
-        if let Some(Idempotency { key, body_hash }) = idempotency {
+    fn add(&mut self, number: i32, command: &'a Encoded) {
+        let expected = command.expected();
+        self.streams.push(&command.stream);
+        if let Some(Idempotency { key, body_hash }) = &command.idempotency {
             self.keyed_commands.push(number);
             self.keys.push(key);
-            self.hashes.push(body_hash.to_vec());
-            self.keyed_streams.push(stream.clone());
+            self.hashes.push(body_hash);
+            self.keyed_streams.push(&command.stream);
             self.keyed_events.push(self.ids.len() as i32 + 1);
-            self.keyed_versions.push(expected.map(|version| version + asked.events as i32));
+            self.keyed_versions.push(expected.map(|version| version + command.events.len() as i32));
         }
-        for (event, ahead) in events.into_iter().zip(1..) {
-            self.add_event(number, &stream, expected.map(|version| version + ahead), event);
+        for (event, ahead) in command.events.iter().zip(1..) {
+            self.commands.push(number);
+            self.event_streams.push(&command.stream);
+            self.versions.push(expected.map(|version| version + ahead));
+            self.ids.push(event.id);
+            self.types.push(event.type_name);
+            self.data.push(event.data.get());
+            self.metadata.push(&event.metadata);
         }
-        self.streams.push(stream);
-        self.expected.push(expected);
-        if let Some(NewKey { requester, wrapped, master }) = key {
+        if let Some(NewKey { requester, wrapped, master }) = &command.key {
             self.new_key_commands.push(number);
-            self.requesters.push(requester.as_str().to_owned());
+            self.requesters.push(requester.as_str());
             self.wrapped.push(wrapped);
             self.masters.push(master);
         }
-        asked
-    }
-
-    fn add_event(&mut self, command: i32, stream: &str, version: Option<i32>, event: EncodedEvent) {
-        self.commands.push(command);
-        self.event_streams.push(stream.to_owned());
-        self.versions.push(version);
-        self.ids.push(event.id);
-        self.types.push(event.type_name);
-        self.data.push(event.data);
-        self.metadata.push(event.metadata);
     }
 }
 
@@ -320,26 +324,8 @@ fn protocol(what: &str) -> sqlx::Error {
     sqlx::Error::Protocol(format!("log.append_batch answered {what}"))
 }
 
-/// The answers where the database had nothing to say against any command.
-fn all_appended(asked: &[Asked], first: Position, time: DateTime<Utc>) -> Vec<Result<Appended, AppendError>> {
-    let mut position = first;
-    asked
-        .iter()
-        .map(|asked| {
-            let before = match asked.expected {
-                Expected::Exactly(version) => version.0,
-                Expected::Any => 0,
-            };
-            let version = Version(before + asked.events as i32);
-            let appended = Appended { ticket: asked.ticket, position, version, time, replayed: false };
-            position = Position(position.0 + asked.events as i64);
-            Ok(appended)
-        })
-        .collect()
-}
-
 fn answer(
-    asked: &Asked,
+    expected: Expected,
     outcome: &str,
     stream: &str,
     (position, version, time): (Option<Position>, Version, DateTime<Utc>),
@@ -356,7 +342,7 @@ fn answer(
             replayed: outcome == "replayed",
         }),
         "conflict" => Err(AppendError::Conflict {
-            expected: match asked.expected {
+            expected: match expected {
                 Expected::Exactly(version) => version,
                 Expected::Any => version,
             },

@@ -1,9 +1,10 @@
 //! Sealing a value under a requester's key: XChaCha20-Poly1305, a random 24-byte nonce in front of the ciphertext
-//! (random nonces of that length do not repeat in practice), associated data = event id + field name.
+//! (random nonces of that length do not repeat in practice; they come from a generator that the operating system seeds, keys
+//! from the operating system), associated data = event id + field name.
 
 use chacha20poly1305::{
     Key, XChaCha20Poly1305, XNonce,
-    aead::{Aead as _, AeadCore as _, KeyInit as _, OsRng, Payload},
+    aead::{Aead as _, KeyInit as _, OsRng, Payload},
 };
 use schemas::{EventId, RequesterId, Sealed};
 use serde::{Serialize, de::DeserializeOwned};
@@ -47,7 +48,7 @@ impl SecretKey {
     /// # Errors
     /// As [`CannotSeal`].
     pub fn encrypt(&self, clear: &[u8], place: &[u8]) -> Result<Vec<u8>, CannotSeal> {
-        let nonce = XChaCha20Poly1305::generate_nonce(&mut OsRng);
+        let nonce = XNonce::from(rand::random::<[u8; NONCE]>());
         let payload = Payload { msg: clear, aad: place };
         let ciphertext = self.cipher().encrypt(&nonce, payload).map_err(|_| CannotSeal(None))?;
         Ok([nonce.as_slice(), &ciphertext].concat())

@@ -78,7 +78,7 @@ async fn write_batch(
 ) -> Option<Waiting> {
     let (batch, answers, held_back) = gather(first, queue);
     batch_size.record(batch.len() as f64);
-    let outcome = commit(connection, batch).await;
+    let outcome = commit(connection, &batch).await;
     if let Some(position) = newest(&outcome) {
         reach("append.committed");
         announce(progress, position);
@@ -122,8 +122,7 @@ fn announce(progress: &watch::Sender<Position>, position: Position) {
     });
 }
 
-async fn commit(kept: &mut KeptConnection, batch: Vec<Encoded>) -> Vec<Result<Appended, AppendError>> {
-    let commands = batch.len();
+async fn commit(kept: &mut KeptConnection, batch: &[Encoded]) -> Vec<Result<Appended, AppendError>> {
     let outcome = async {
         let mut connection = kept.take().await?;
         let outcome = append_encoded(&mut connection, batch).await?;
@@ -133,7 +132,7 @@ async fn commit(kept: &mut KeptConnection, batch: Vec<Encoded>) -> Vec<Result<Ap
     .await;
     outcome.unwrap_or_else(|error: sqlx::Error| {
         let error = Arc::new(error);
-        (0..commands).map(|_| Err(AppendError::from_shared(&error))).collect()
+        batch.iter().map(|_| Err(AppendError::from_shared(&error))).collect()
     })
 }
 

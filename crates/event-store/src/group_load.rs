@@ -1,53 +1,75 @@
-//! One reader per process turns concurrent loads of tickets into one query: whoever asks while a query runs shares the
-//! next one. A command loads its ticket before it appends, so a load of its own would cost more than the append.
+//! One reader per process and kind of question turns concurrent questions into one query: whoever asks while a query runs
+//! shares the next one. A command loads its ticket and its requester's key before it appends, so loads of its own would cost
+//! more than the append.
 
 use std::{
     collections::{BTreeSet, HashMap},
+    hash::Hash,
     sync::Arc,
 };
 
-use schemas::{Envelope, TicketId};
-use sqlx::PgPool;
+use sqlx::{PgConnection, PgPool};
 use tokio::sync::{mpsc, oneshot};
 
-use crate::{
-    error::StoreError,
-    kept_connection::KeptConnection,
-    read::{Row, rows_of},
-};
+use crate::{error::StoreError, kept_connection::KeptConnection};
 
-/// Tickets in one query at most.
+/// Keys in one query at most.
 const BATCH: usize = 128;
 /// Loads that may wait; beyond it callers wait for room.
 const QUEUE: usize = 8 * BATCH;
 
-/// A ticket that is waited for, with the way to hand its events over.
-type Waiting = (TicketId, oneshot::Sender<Result<Vec<Envelope>, StoreError>>);
+/// What is asked, the same for many keys.
+pub(crate) trait Question: 'static {
+    /// What it is asked of.
+    type Key: Clone + Ord + Hash + Send + Sync;
+    /// What is known of one.
+    type Found: Clone + Send + Sync;
 
-/// Handle to the reader task; the task ends when the last handle is gone.
-#[derive(Clone, Debug)]
-pub(crate) struct Reader {
-    queue: mpsc::Sender<Waiting>,
+    /// The answers for those of `keys` that have one.
+    fn ask(
+        connection: &mut PgConnection,
+        keys: Vec<Self::Key>,
+    ) -> impl Future<Output = Result<HashMap<Self::Key, Self::Found>, sqlx::Error>> + Send;
 }
 
-impl Reader {
+/// A key that is waited for, with the way to hand the answer over.
+type Waiting<Q> = (<Q as Question>::Key, oneshot::Sender<Result<Option<<Q as Question>::Found>, StoreError>>);
+
+/// Handle to the reader task; the task ends when the last handle is gone.
+pub(crate) struct Reader<Q: Question> {
+    queue: mpsc::Sender<Waiting<Q>>,
+}
+
+impl<Q: Question> Reader<Q> {
     /// Starts the task on the current runtime.
     pub(crate) fn start(pool: PgPool) -> Self {
         let (queue, waiting) = mpsc::channel(QUEUE);
-        tokio::spawn(read(KeptConnection::of(pool), waiting));
+        tokio::spawn(read::<Q>(KeptConnection::of(pool), waiting));
         Self { queue }
     }
 
-    /// The ticket's events, in order.
-    pub(crate) async fn load(&self, ticket: TicketId) -> Result<Vec<Envelope>, StoreError> {
+    /// What is known of `key`.
+    pub(crate) async fn load(&self, key: Q::Key) -> Result<Option<Q::Found>, StoreError> {
         let gone = || StoreError::from(sqlx::Error::WorkerCrashed);
         let (answer, answered) = oneshot::channel();
-        self.queue.send((ticket, answer)).await.map_err(|_| gone())?;
+        self.queue.send((key, answer)).await.map_err(|_| gone())?;
         answered.await.map_err(|_| gone())?
     }
 }
 
-async fn read(mut connection: KeptConnection, mut queue: mpsc::Receiver<Waiting>) {
+impl<Q: Question> Clone for Reader<Q> {
+    fn clone(&self) -> Self {
+        Self { queue: self.queue.clone() }
+    }
+}
+
+impl<Q: Question> std::fmt::Debug for Reader<Q> {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Reader").finish_non_exhaustive()
+    }
+}
+
+async fn read<Q: Question>(mut connection: KeptConnection, mut queue: mpsc::Receiver<Waiting<Q>>) {
     while let Some(first) = connection.receive(&mut queue).await {
         let mut waiting = vec![first];
         while waiting.len() < BATCH
@@ -55,39 +77,29 @@ async fn read(mut connection: KeptConnection, mut queue: mpsc::Receiver<Waiting>
         {
             waiting.push(next);
         }
-        answer(&mut connection, waiting).await;
+        answer::<Q>(&mut connection, waiting).await;
     }
 }
 
-/// Two who wait for the same ticket get a copy each.
-async fn answer(connection: &mut KeptConnection, waiting: Vec<Waiting>) {
-    let tickets: Vec<String> = waiting.iter().map(|(ticket, _)| ticket.to_string()).collect();
-    let wanted: Vec<String> = tickets.iter().collect::<BTreeSet<_>>().into_iter().cloned().collect();
-    let streams = match query(connection, &wanted).await {
-        Ok(rows) => Ok(by_stream(rows)),
-        Err(error) => Err(Arc::new(error)),
-    };
-    for ((_, answer), ticket) in waiting.into_iter().zip(tickets) {
-        let events = match &streams {
-            Ok(streams) => streams.get(&ticket).into_iter().flatten().cloned().map(Row::dress).collect(),
+async fn answer<Q: Question>(connection: &mut KeptConnection, waiting: Vec<Waiting<Q>>) {
+    let keys: BTreeSet<Q::Key> = waiting.iter().map(|(key, _)| key.clone()).collect();
+    let found = query::<Q>(connection, keys.into_iter().collect()).await.map_err(Arc::new);
+    for (key, answer) in waiting {
+        let found = match &found {
+            Ok(found) => Ok(found.get(&key).cloned()),
             Err(error) => Err(StoreError::from_shared(error)),
         };
         // A caller that went away needs nothing.
-        let _ = answer.send(events);
+        let _ = answer.send(found);
     }
 }
 
-async fn query(kept: &mut KeptConnection, tickets: &[String]) -> Result<Vec<Row>, sqlx::Error> {
+async fn query<Q: Question>(
+    kept: &mut KeptConnection,
+    keys: Vec<Q::Key>,
+) -> Result<HashMap<Q::Key, Q::Found>, sqlx::Error> {
     let mut connection = kept.take().await?;
-    let rows = rows_of(&mut connection, tickets).await?;
+    let found = Q::ask(&mut connection, keys).await?;
     kept.keep(connection);
-    Ok(rows)
-}
-
-fn by_stream(rows: Vec<Row>) -> HashMap<String, Vec<Row>> {
-    let mut streams = HashMap::<String, Vec<Row>>::new();
-    for row in rows {
-        streams.entry(row.stream_id.clone()).or_default().push(row);
-    }
-    streams
+    Ok(found)
 }

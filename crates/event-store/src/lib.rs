@@ -54,7 +54,7 @@ pub use personal_keys::{KeyRing, PersonalKeys};
 pub struct EventStore {
     pool: PgPool,
     writer: group_commit::Writer,
-    reader: group_load::Reader,
+    reader: group_load::Reader<read::WholeStreams>,
 }
 
 impl EventStore {

@@ -13,12 +13,13 @@ use hmac::{Hmac, Mac as _};
 use schemas::{EventId, RequesterId, Sealed};
 use serde::{Serialize, de::DeserializeOwned};
 use sha2::Sha256;
-use sqlx::PgPool;
+use sqlx::{PgConnection, PgPool};
 
 use crate::{
     append::NewKey,
     cipher::SecretKey,
     error::StoreError,
+    group_load::{Question, Reader},
     key_draft::Drafts,
     master_keys::{MasterKey, MasterKeys},
 };
@@ -36,6 +37,7 @@ pub struct PersonalKeys {
     in_use: Arc<Mutex<MasterKey>>,
     hash_key: Arc<SecretKey>,
     cache: Arc<Mutex<HashMap<RequesterId, SecretKey>>>,
+    reader: Reader<WrappedKeys>,
     /// Keys that an append under way makes.
     pub(crate) drafts: Drafts,
 }
@@ -101,8 +103,9 @@ impl PersonalKeys {
             name.execute(&pool).await?;
         }
         let in_use = Arc::new(Mutex::new(in_use));
+        let reader = Reader::start(pool.clone());
         let (cache, drafts) = (Arc::default(), Drafts::default());
-        Ok(Self { pool, known, in_use, hash_key: Arc::new(hash_key), cache, drafts })
+        Ok(Self { pool, known, in_use, hash_key: Arc::new(hash_key), cache, reader, drafts })
     }
 
     /// The requester behind an e-mail address, whatever its letter case.
@@ -171,13 +174,8 @@ impl PersonalKeys {
         if let Some(key) = self.cached(requester) {
             return Ok(key);
         }
-        let wrapped = sqlx::query_scalar!(
-            "select wrapped from personal.requester_keys where requester_id = $1",
-            requester.as_str(),
-        )
-        .fetch_optional(&self.pool)
-        .await?
-        .ok_or_else(|| KeyError::Erased(requester.clone()))?;
+        let wrapped = self.reader.load(requester.clone()).await?;
+        let wrapped = wrapped.ok_or_else(|| KeyError::Erased(requester.clone()))?;
         Ok(self.remember(requester, self.unwrap(requester, &wrapped)?))
     }
 
@@ -254,6 +252,35 @@ impl PersonalKeys {
         }
         cache.insert(requester.clone(), key.clone());
         key
+    }
+}
+
+/// The requesters' keys as the database holds them.
+pub(crate) struct WrappedKeys;
+
+impl Question for WrappedKeys {
+    type Key = RequesterId;
+    type Found = Vec<u8>;
+
+    async fn ask(
+        connection: &mut PgConnection,
+        requesters: Vec<RequesterId>,
+    ) -> Result<HashMap<RequesterId, Vec<u8>>, sqlx::Error> {
+        let names: Vec<&str> = requesters.iter().map(RequesterId::as_str).collect();
+        // One by one: see the same for whole streams.
+        let rows = sqlx::query!(
+            r#"select wanted.no as "no!", k.wrapped
+               from unnest($1::text[]) with ordinality wanted(requester_id, no)
+               cross join lateral (
+                   select wrapped from personal.requester_keys where requester_id = wanted.requester_id limit 1) k"#,
+            &names as &[&str],
+        )
+        .fetch_all(connection)
+        .await?;
+        let found = rows
+            .into_iter()
+            .filter_map(|row| Some((requesters.get(row.no as usize - 1)?.clone(), row.wrapped)));
+        Ok(found.collect())
     }
 }
 

@@ -6,6 +6,8 @@ pub mod streams;
 
 pub use select::{Selection, TypeCount};
 
+use std::{collections::HashMap, sync::Arc};
+
 use schemas::{
     Envelope, EventId, Position, TicketId, Version,
     envelope::{Metadata, Recorded},
@@ -13,13 +15,13 @@ use schemas::{
 use serde_json::value::RawValue;
 use sqlx::PgConnection;
 
-use crate::{EventStore, error::StoreError};
+use crate::{EventStore, error::StoreError, group_load::Question};
 
 /// A row as the database returns it.
 #[derive(Clone)]
 pub(crate) struct Row {
     position: i64,
-    pub(crate) stream_id: String,
+    stream_id: String,
     version: i32,
     event_id: uuid::Uuid,
     r#type: String,
@@ -69,9 +71,9 @@ impl EventStore {
     /// # Errors
     /// As [`StoreError`].
     pub async fn read_stream(&self, ticket: TicketId, from: Version) -> Result<Vec<Envelope>, StoreError> {
-        let mut events = self.reader.load(ticket).await?;
-        events.retain(|event| event.version >= from);
-        Ok(events)
+        let rows = self.reader.load(ticket).await?;
+        let rows = rows.iter().flat_map(|rows| rows.iter()).filter(|row| row.version >= from.0);
+        rows.cloned().map(Row::dress).collect()
     }
 
     /// The position of the newest event; [`Position::START`] for an empty log.
@@ -84,25 +86,39 @@ impl EventStore {
     }
 }
 
-/// Every event of these tickets, each ticket's in its order. Stream by stream: given the tickets as one condition, Postgres
-/// may read the whole log rather than its index.
-pub(crate) async fn rows_of(
-    connection: &mut PgConnection,
-    tickets: &[String],
-) -> Result<Vec<Row>, sqlx::Error> {
-    sqlx::query_as!(
-        Row,
-        "select e.position, e.stream_id, e.version, e.event_id, e.type, e.data, e.metadata, e.recorded_at
-         from unnest($1::text[]) wanted(stream_id)
-         cross join lateral (select * from log.events where stream_id = wanted.stream_id order by version) e",
-        tickets,
-    )
-    .fetch_all(connection)
-    .await
+/// All events of a ticket, in order.
+pub(crate) struct WholeStreams;
+
+impl Question for WholeStreams {
+    type Key = TicketId;
+    type Found = Arc<Vec<Row>>;
+
+    /// Stream by stream: given the tickets as one condition, Postgres may read the whole log rather than its index.
+    async fn ask(
+        connection: &mut PgConnection,
+        tickets: Vec<TicketId>,
+    ) -> Result<HashMap<TicketId, Arc<Vec<Row>>>, sqlx::Error> {
+        let names: Vec<String> = tickets.iter().map(TicketId::to_string).collect();
+        let rows = sqlx::query_as!(
+            Row,
+            "select e.position, e.stream_id, e.version, e.event_id, e.type, e.data, e.metadata, e.recorded_at
+             from unnest($1::text[]) wanted(stream_id)
+             cross join lateral (select * from log.events where stream_id = wanted.stream_id order by version) e",
+            &names,
+        )
+        .fetch_all(connection)
+        .await?;
+        let mut streams = HashMap::<String, Vec<Row>>::new();
+        for row in rows {
+            streams.entry(row.stream_id.clone()).or_default().push(row);
+        }
+        let found = |(ticket, name)| Some((ticket, Arc::new(streams.remove(&name)?)));
+        Ok(tickets.into_iter().zip(names).filter_map(found).collect())
+    }
 }
 
 impl Row {
-    pub(crate) fn dress(self) -> Result<Envelope, StoreError> {
+    fn dress(self) -> Result<Envelope, StoreError> {
         let position = Position(self.position);
         let damaged = |what| StoreError::Damaged { position, what };
         let place = Recorded {

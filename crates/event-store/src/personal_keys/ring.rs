@@ -6,8 +6,8 @@ use std::collections::{HashMap, HashSet};
 use schemas::{EventId, RequesterId, Sealed};
 use serde::de::DeserializeOwned;
 
-use super::{KeyError, PersonalKeys, unwrap};
-use crate::cipher::SecretKey;
+use super::{KeyError, PersonalKeys, WrappedKeys};
+use crate::{cipher::SecretKey, group_load::Question as _};
 
 /// Keys that were there when they were asked for. Whoever is not on it was erased.
 #[derive(Debug, Default)]
@@ -28,31 +28,17 @@ impl PersonalKeys {
         for requester in wanted {
             match self.cached(requester) {
                 Some(key) => drop(ring.insert(requester.clone(), key)),
-                None => unknown.push(requester.to_string()),
+                None => unknown.push(requester.clone()),
             }
         }
         if !unknown.is_empty() {
-            for (requester, key) in self.load(&unknown).await? {
-                ring.insert(requester.clone(), self.remember(&requester, key));
+            let wrapped = WrappedKeys::ask(&mut *self.pool.acquire().await?, unknown).await?;
+            for (requester, wrapped) in wrapped {
+                let key = self.remember(&requester, self.unwrap(&requester, &wrapped)?);
+                ring.insert(requester, key);
             }
         }
         Ok(KeyRing(ring))
-    }
-
-    async fn load(&self, requesters: &[String]) -> Result<Vec<(RequesterId, SecretKey)>, KeyError> {
-        let rows = sqlx::query!(
-            "select requester_id, wrapped from personal.requester_keys where requester_id = any($1)",
-            requesters,
-        )
-        .fetch_all(&self.pool)
-        .await?;
-        rows.into_iter()
-            .filter_map(|row| Some((row.requester_id.parse::<RequesterId>().ok()?, row.wrapped)))
-            .map(|(requester, wrapped)| {
-                let (key, _) = unwrap(&self.known, &wrapped, requester.as_str().as_bytes())?;
-                Ok((requester, key))
-            })
-            .collect()
     }
 }
 
