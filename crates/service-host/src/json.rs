@@ -35,7 +35,7 @@ impl<T: DeserializeOwned, S: Send + Sync> FromRequest<S> for JsonBody<T> {
         let bytes = Bytes::from_request(request, state)
             .await
             .map_err(|rejection| Problem::new(rejection.status(), "the body is too large or was cut off"))?;
-        if is_deeper_than(DEPTH, &bytes) {
+        if depth(&bytes) > DEPTH {
             return Err(Problem::bad_request(format!("the body is nested deeper than {DEPTH} levels")));
         }
         let value = serde_json::from_slice(&bytes).map_err(|error| explain(&error))?;
@@ -61,12 +61,6 @@ fn explain(error: &serde_json::Error) -> Problem {
         error.line(),
         error.column()
     ))
-}
-
-/// Whether brackets outside of strings are nested deeper. Nearly every body has too few of them to need a closer look.
-fn is_deeper_than(limit: usize, bytes: &[u8]) -> bool {
-    let opened = bytes.iter().filter(|byte| matches!(byte, b'{' | b'[')).count();
-    opened > limit && depth(bytes) > limit
 }
 
 /// The deepest nesting of brackets outside of strings.
