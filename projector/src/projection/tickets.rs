@@ -12,6 +12,7 @@ use super::{
     embeddings::Embeddings,
     fact::Fact,
     fold::{Folded, fold},
+    label_sets::LabelSets,
 };
 use crate::{
     queries::timed,
@@ -47,14 +48,17 @@ impl Touched {
     pub(super) async fn save(mut self, connection: &mut PgConnection) -> anyhow::Result<()> {
         let mut tickets: Vec<Ticket> = vec![];
         let mut embeddings = Embeddings::default();
+        let mut label_sets = LabelSets::default();
         for mut folded in self.tickets.into_values().flatten() {
             folded.count(&mut self.changes);
             embeddings.note(&folded);
+            label_sets.note(&folded.ticket);
             tickets.push(folded.ticket);
         }
         // Ids sort by creation, so new rows are written in the order of the indexes.
         tickets.sort_unstable_by(|one, other| one.id.cmp(&other.id));
         save(connection, &tickets).await?;
+        label_sets.save(connection).await?;
         embeddings.save(connection).await?;
         self.changes.save(connection).await
     }

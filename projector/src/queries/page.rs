@@ -35,6 +35,23 @@ pub struct Filter {
     pub text: Option<Terms>,
 }
 
+impl Filter {
+    /// Whether combinations of labels find the tickets sooner than an index of one of them, which then reads all those it
+    /// finds for the other labels. Few tickets are one assignee's, who is no label, so that index is as good.
+    fn is_by_several_labels(&self) -> bool {
+        let labels = [
+            self.status.is_some(),
+            self.category.is_some(),
+            self.priority.is_some(),
+            self.sentiment.is_some(),
+            self.request_type.is_some(),
+            self.route.is_some(),
+            self.needs_review == Some(true),
+        ];
+        self.assignee.is_none() && labels.into_iter().filter(|asked| *asked).count() > 1
+    }
+}
+
 /// A full-text question, term by term, as `projector.search_query` takes it.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Terms {
@@ -102,9 +119,9 @@ pub async fn page(pool: &PgPool, filter: &Filter, window: Window) -> Result<Vec<
     // The statements differ in what they are ordered by, in the direction, and in whether they search, none of which is
     // a parameter in SQL.
     macro_rules! select {
-        ($join:literal, $key:literal, $beyond:literal, $direction:literal $(, $search:literal, $kinds:expr, $terms:expr)?) => {
+        ([$($join:literal)*], $key:literal, $beyond:literal, $direction:literal $(, $search:literal, $kinds:expr, $terms:expr)?) => {
             select_tickets!(
-                $join " where ($3::text is null or status = $3)
+                $($join)* " where ($3::text is null or status = $3)
                    and ($4::text is null or category = $4)
                    and ($5::text is null or priority = $5)
                    and ($6::text is null or sentiment = $6)
@@ -138,17 +155,48 @@ pub async fn page(pool: &PgPool, filter: &Filter, window: Window) -> Result<Vec<
             .await
         };
     }
+    // The newest (or oldest) of each combination of labels that passes, merged: what it costs does not depend on how many
+    // tickets have them. All that is not a label is checked before a combination's share is cut off.
+    macro_rules! of_label_sets {
+        ($beyond:literal, $direction:literal) => {
+            select!(
+                ["join (select near.number
+                       from projector.label_sets held
+                       cross join lateral (
+                           select near.number from projector.tickets near
+                           where near.label_set = held.label_set and near.number between $13 and $14
+                             and near.number " $beyond " $2::bigint
+                             and ($9::timestamptz is null or near.created_at >= $9)
+                             and ($10::timestamptz is null or near.created_at < $10)
+                           order by near.number " $direction " limit $15
+                       ) near
+                       where ($3::text is null or held.status = $3)
+                         and ($4::text is null or held.category = $4)
+                         and ($5::text is null or held.priority = $5)
+                         and ($6::text is null or held.sentiment = $6)
+                         and ($7::text is null or held.request_type = $7)
+                         and ($8::text is null or held.route = $8)
+                         and ($11::boolean is null or held.needs_review = $11)
+                       order by near.number " $direction " limit $15) listed using (number)"],
+                "number", $beyond, $direction
+            )
+        };
+    }
     macro_rules! directed {
         ($join:literal, $key:literal $(, $search:literal, $kinds:expr, $terms:expr)?) => {
             if window.descending {
-                select!($join, $key, "<", "desc" $(, $search, $kinds, $terms)?)
+                select!([$join], $key, "<", "desc" $(, $search, $kinds, $terms)?)
             } else {
-                select!($join, $key, ">", "asc" $(, $search, $kinds, $terms)?)
+                select!([$join], $key, ">", "asc" $(, $search, $kinds, $terms)?)
             }
         };
     }
     let query = async {
         match (window.key, filter.text.is_some()) {
+            (Key::Created, false) if filter.is_by_several_labels() && window.descending => {
+                of_label_sets!("<", "desc")
+            }
+            (Key::Created, false) if filter.is_by_several_labels() => of_label_sets!(">", "asc"),
             (Key::Created, false) => directed!("", "number"),
             (Key::Updated, false) => directed!(
                 "join (select ticket_id, position as changed from projector.timeline) change

@@ -17,6 +17,7 @@ use crate::{
         embeddings::bytes,
         fact::{self, Fact, place},
         fold::{Folded, Place, fold_stream},
+        label_sets::LabelSets,
         search::content,
         timeline::Entry,
     },
@@ -47,6 +48,7 @@ pub(super) struct Built {
     statistics: Rows,
     requesters: Rows,
     search: Texts,
+    label_sets: LabelSets,
 }
 
 /// What Postgres takes apart itself, by column.
@@ -114,6 +116,9 @@ impl Built {
                 copy.finish().await.with_context(|| format!("copying into {table}"))?;
             }
         }
+        if projections.contains(&&TICKETS) {
+            self.label_sets.save(connection).await.context("noting combinations of labels")?;
+        }
         if projections.contains(&&SEARCH) {
             self.search.add(connection, schema).await.context("adding to search")?;
         }
@@ -121,6 +126,7 @@ impl Built {
     }
 
     fn ticket(&mut self, t: &Ticket) -> serde_json::Result<()> {
+        self.label_sets.note(t);
         let rows = &mut self.tickets;
         rows.text(&t.id).plain(t.number).text(&t.requester_id);
         rows.maybe_text(t.name.as_deref()).maybe_text(t.email.as_deref());

@@ -114,6 +114,51 @@ async fn pages_visit_every_ticket_exactly_once() {
 }
 
 #[tokio::test]
+async fn a_list_by_several_labels_is_what_all_of_them_let_pass() {
+    let hub = Hub::start().await;
+    for n in 1..=24 {
+        hub.submit(n, "ada@example.com", if n % 2 == 0 { "Network" } else { "Cloud" }).await;
+    }
+    hub.settled().await;
+    // The last four are not analyzed.
+    for n in 1..=20 {
+        let labels = Labels {
+            category: if n % 3 == 0 { "Network" } else { "Hardware" },
+            priority: if n % 4 == 0 { Priority::Critical } else { Priority::Low },
+            sentiment: if n % 5 == 0 { Sentiment::Positive } else { Sentiment::Negative },
+            needs_review: n % 7 == 0,
+            ..LABELS
+        };
+        hub.analyze(n, "ada@example.com", labels).await;
+    }
+    hub.settled().await;
+    let list = hub.data("/api/tickets?limit=200").await;
+    let has = |ticket: &Value, filter: &str| {
+        let (member, wanted) = filter.split_once('=').unwrap();
+        let held = &ticket[member];
+        held.as_str().map_or_else(|| held.to_string(), str::to_owned) == wanted
+    };
+    let filters = [
+        "status=open",
+        "requestType=Network",
+        "category=Hardware",
+        "priority=Critical",
+        "sentiment=positive",
+        "route=live-chat",
+        "needsReview=true",
+    ];
+    for (one, other) in
+        filters.iter().enumerate().flat_map(|(n, one)| filters[n + 1..].iter().map(move |other| (one, other)))
+    {
+        let pass = list.as_array().unwrap().iter().filter(|ticket| has(ticket, one) && has(ticket, other));
+        let mut expected: Vec<i64> = pass.map(|ticket| ticket["number"].as_i64().unwrap()).collect();
+        assert_eq!(walk(&hub, &format!("newest&{one}&{other}"), 3).await, expected, "{one} {other}");
+        expected.reverse();
+        assert_eq!(walk(&hub, &format!("oldest&{one}&{other}"), 200).await, expected, "{one} {other}");
+    }
+}
+
+#[tokio::test]
 async fn every_page_leads_back_to_the_one_before() {
     let hub = Hub::start().await;
     for n in 1..=7 {

@@ -318,6 +318,18 @@ async fn a_hand_in_the_tables_is_found_and_a_ticket_is_made_anew() {
 }
 
 #[tokio::test]
+async fn combinations_of_labels_are_made_anew_with_the_tickets() {
+    let hub = busy_log().await;
+    let list = "/api/tickets?status=open&priority=High";
+    let before = hub.data(list).await;
+    assert!(!before.as_array().unwrap().is_empty());
+    sqlx::query("delete from projector.label_sets").execute(hub.pool()).await.unwrap();
+    assert_eq!(hub.data(list).await, json!([]));
+    exchange_all(&hub).await;
+    assert_eq!(hub.data(list).await, before);
+}
+
+#[tokio::test]
 async fn an_erased_requester_is_gone_wherever_a_read_model_stands() {
     let mut hub = busy_log().await;
     let rebuild = hub.rebuild();

@@ -10,11 +10,13 @@ use base64::{Engine as _, engine::general_purpose::URL_SAFE_NO_PAD};
 use crate::hub::Hub;
 
 /// Parameters of a list; or a whole path, in which NEWEST is a ticket.
-const QUESTIONS: [(&str, &str); 26] = [
+const QUESTIONS: [(&str, &str); 28] = [
     ("newest", ""),
     ("by status", "status=open"),
     ("category, priority", "category=Security&priority=Critical"),
     ("five filters", "status=open&category=Cloud&priority=High&sentiment=negative&route=live-chat"),
+    ("three that none has", "status=open&priority=Critical&sentiment=positive"),
+    ("two filters, oldest", "category=Cloud&priority=Low&sort=oldest"),
     ("needs review, assignee", "needsReview=true&assignee=agent-7"),
     ("a day long ago", "from=2025-12-20T00:00:00Z&to=2025-12-21T00:00:00Z"),
     ("a day long ago, open", "from=2025-12-20T00:00:00Z&to=2025-12-21T00:00:00Z&status=open"),
@@ -77,14 +79,19 @@ async fn filled(tickets: i64) -> (Hub, i64) {
              analyzed_at, updated_at, position, version, assignee)
          select 'tkt_' || lpad(n::text, 26, '0'), n, md5((n % 50000)::text), 'Ada Lovelace', 'ada@example.com',
              'The VPN of our office drops every ten minutes on srv-' || n % 1000 || ', needle' || n % 5000, 'The VPN drops.',
-             (array['Network','Security','Cloud','Hardware','General'])[1 + n % 5],
-             (array['open','open','resolved','closed'])[1 + n * 7 % 4],
-             (array['Network','Security','Cloud','Hardware','General'])[1 + n * 13 / 3 % 5],
-             (array['Low','Medium','Medium','High','High','Critical'])[1 + n * 31 / 7 % 6],
-             (array['negative','neutral','positive'])[1 + n * 17 / 5 % 3], 'technical',
-             (array['live-chat','ai-chatbot','co-browse','video-call'])[1 + n * 11 / 3 % 4], 1 + n * 19 / 5 % 10,
+             (array['Network','Security','Cloud','Hardware','General'])[1 + dice[1] % 5],
+             (array['open','open','resolved','closed'])[1 + dice[2] % 4],
+             (array['Network','Security','Cloud','Hardware','General'])[1 + dice[3] % 5],
+             (array['Low','Medium','Medium','High','High','Critical'])[1 + dice[4] % 6],
+             -- Nobody is happy about anything critical.
+             (array['negative','neutral','positive'])[1 + dice[5] % (case when dice[4] % 6 = 5 then 2 else 3 end)],
+             'technical', (array['live-chat','ai-chatbot','co-browse','video-call'])[1 + dice[6] % 4], 1 + dice[7] % 10,
              n % 37 = 0, false, 'delivered', time, time, time, $1 + n, 2, 'agent-' || n % 40
-         from generate_series(1, $1) n, lateral (select timestamptz '2025-12-01T00:00:00Z' + n * interval '30 s' as time) t",
+         from generate_series(1, $1) n, lateral (select timestamptz '2025-12-01T00:00:00Z' + n * interval '30 s' as time) t,
+              lateral (select array_agg(abs(hashint8extended(n, die) / 2)) as dice from generate_series(1, 7) die) d",
+        "insert into projector.label_sets
+         select distinct status, request_type, category, priority, sentiment, route, needs_review
+         from projector.tickets where $1 > 0",
         "insert into projector.timeline (ticket_id, version, position, event_id, type, recorded_at, actor, details)
          select id, 2, position, gen_random_uuid(), 'hub.ticket.analyzed.v1', created_at, 'system:analyzer', '{}'
          from projector.tickets where $1 > 0",
@@ -116,7 +123,7 @@ async fn filled(tickets: i64) -> (Hub, i64) {
         sqlx::query(statement).bind(tickets).execute(&mut *connection).await.unwrap();
     }
     let analyze = "analyze projector.tickets, projector.timeline, projector.search, projector.requesters,
-                           projector.embeddings, projector.statistics";
+                           projector.embeddings, projector.statistics, projector.label_sets";
     sqlx::raw_sql(analyze).execute(&mut *connection).await.unwrap();
     drop(connection);
     (hub, tickets)
