@@ -29,7 +29,7 @@ create table projector.label_sets (
 );
 
 -- What is made or kept beside the live tables has none of this.
-select projector.drop_build(schema) from projector.builds;
+do $$ begin perform projector.drop_build(schema) from projector.builds; end $$;
 delete from projector.builds;
 
 alter table projector.tickets add column label_set bigint not null generated always as

@@ -1,6 +1,6 @@
 //! One reader per process and kind of question turns concurrent questions into one query: whoever asks while a query runs
 //! shares the next one. A command loads its ticket and its requester's key before it appends, so loads of its own would cost
-//! more than the append.
+//! more than the append; and a question for one row costs the server more than the row.
 
 use std::{
     collections::{BTreeSet, HashMap},
@@ -19,13 +19,16 @@ const BATCH: usize = 128;
 const QUEUE: usize = 8 * BATCH;
 
 /// What is asked, the same for many keys.
-pub(crate) trait Question: 'static {
+pub trait Question: 'static {
     /// What it is asked of.
     type Key: Clone + Ord + Hash + Send + Sync;
     /// What is known of one.
     type Found: Clone + Send + Sync;
 
     /// The answers for those of `keys` that have one.
+    ///
+    /// # Errors
+    /// Those of the database; every caller of this query gets them.
     fn ask(
         connection: &mut PgConnection,
         keys: Vec<Self::Key>,
@@ -36,20 +39,24 @@ pub(crate) trait Question: 'static {
 type Waiting<Q> = (<Q as Question>::Key, oneshot::Sender<Result<Option<<Q as Question>::Found>, StoreError>>);
 
 /// Handle to the reader task; the task ends when the last handle is gone.
-pub(crate) struct Reader<Q: Question> {
+pub struct Reader<Q: Question> {
     queue: mpsc::Sender<Waiting<Q>>,
 }
 
 impl<Q: Question> Reader<Q> {
     /// Starts the task on the current runtime.
-    pub(crate) fn start(pool: PgPool) -> Self {
+    #[must_use]
+    pub fn start(pool: PgPool) -> Self {
         let (queue, waiting) = mpsc::channel(QUEUE);
         tokio::spawn(read::<Q>(KeptConnection::of(pool), waiting));
         Self { queue }
     }
 
-    /// What is known of `key`.
-    pub(crate) async fn load(&self, key: Q::Key) -> Result<Option<Q::Found>, StoreError> {
+    /// What is known of `key`, by a query that begins after this call.
+    ///
+    /// # Errors
+    /// [`StoreError::Unavailable`] or [`StoreError::Database`].
+    pub async fn load(&self, key: Q::Key) -> Result<Option<Q::Found>, StoreError> {
         let gone = || StoreError::from(sqlx::Error::WorkerCrashed);
         let (answer, answered) = oneshot::channel();
         self.queue.send((key, answer)).await.map_err(|_| gone())?;

@@ -26,7 +26,7 @@ pub mod durability;
 mod earlier_answer;
 pub mod error;
 pub mod group_commit;
-mod group_load;
+pub mod group_load;
 pub mod handle;
 mod kept_connection;
 pub mod kept_models;

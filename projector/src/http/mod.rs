@@ -56,12 +56,16 @@ use subscription::Progress;
 use tokio_util::sync::CancellationToken;
 use tower_http::{CompressionLevel, compression::CompressionLayer, set_header::SetResponseHeaderLayer};
 
-use crate::{live::Live, queries::QueryError};
+use crate::{
+    live::Live,
+    queries::{QueryError, ticket::Tickets},
+};
 
 /// What every handler may use. Cheap to clone.
 #[derive(Clone, Debug)]
 pub struct AppState {
     pub(crate) pool: PgPool,
+    pub(crate) tickets: Tickets,
     pub(crate) keys: PersonalKeys,
     pub(crate) progress: Progress,
     pub(crate) search: Progress,
@@ -81,7 +85,8 @@ impl AppState {
         stop: CancellationToken,
     ) -> Self {
         let live = Live::new(pool.clone(), progress.clone(), stop);
-        Self { pool, keys, progress, search, live, cors }
+        let tickets = Tickets::start(pool.clone());
+        Self { pool, tickets, keys, progress, search, live, cors }
     }
 }
 

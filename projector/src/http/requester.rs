@@ -32,7 +32,7 @@ pub async fn history(
     key: TicketKey,
     QueryParams(params): QueryParams<FreshParams>,
 ) -> Result<Answer<History>, Problem> {
-    let ticket = params.of_ticket(&state, key, || ticket::ticket(&state.pool, key)).await?;
+    let ticket = params.of_ticket(&state, key, || ticket::ticket(&state.tickets, key)).await?;
     let requester =
         requester::requester(&state.pool, &ticket.requester_id).await?.ok_or_else(no_such_ticket)?;
     let latest = requester::tickets(&state.pool, &ticket.requester_id, LATEST).await?;

@@ -92,7 +92,7 @@ pub async fn similar(
     key: TicketKey,
     QueryParams(params): QueryParams<SimilarParams>,
 ) -> Result<Answer<Similar>, Problem> {
-    freshness::of_ticket(&state, key, params.min_position, || ticket::ticket(&state.pool, key)).await?;
+    freshness::of_ticket(&state, key, params.min_position, || ticket::ticket(&state.tickets, key)).await?;
     let Some(this) = vector(&state.pool, key).await? else {
         return Ok(Answer::new(Similar::unknown()));
     };

@@ -51,7 +51,7 @@ pub async fn ticket(
     headers: HeaderMap,
 ) -> Result<Response, Problem> {
     let moment = params.moment()?;
-    let ask = || ticket::ticket(&state.pool, key);
+    let ask = || ticket::ticket(&state.tickets, key);
     let ticket = freshness::of_ticket(&state, key, params.min_position, ask).await?;
     let ticket = match moment {
         Some(moment) => as_it_was(&state, &ticket, moment).await?,

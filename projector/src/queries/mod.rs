@@ -33,6 +33,9 @@ pub enum QueryError {
     /// The read model did not answer.
     #[error("the read model could not be asked")]
     Database(#[from] sqlx::Error),
+    /// The same, of a query that others shared.
+    #[error(transparent)]
+    Store(#[from] StoreError),
     /// Personal data could not be opened, though its requester was not erased.
     #[error("personal data could not be opened")]
     Keys(#[from] KeyError),
@@ -47,8 +50,10 @@ impl QueryError {
     pub fn may_pass(&self) -> bool {
         match self {
             Self::Database(error) => is_transient(error),
-            Self::Unreadable(_) => false,
-            Self::Keys(error) => matches!(error, KeyError::Store(StoreError::Unavailable(_))),
+            Self::Store(error) | Self::Keys(KeyError::Store(error)) => {
+                matches!(error, StoreError::Unavailable(_))
+            }
+            Self::Unreadable(_) | Self::Keys(_) => false,
         }
     }
 }
@@ -76,7 +81,12 @@ pub(crate) async fn timed<T>(
 ) -> Result<T, QueryError> {
     let started = Instant::now();
     let answer = query.await;
+    observe(operation, table, started);
+    Ok(answer?)
+}
+
+/// Records how long a query took that ends now.
+fn observe(operation: &'static str, table: &'static str, started: Instant) {
     histogram!("database_query_duration_seconds", "operation" => operation, "table" => table)
         .record(started.elapsed().as_secs_f64());
-    Ok(answer?)
 }

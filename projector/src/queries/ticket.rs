@@ -1,13 +1,16 @@
 //! One ticket.
 
-use schemas::TicketId;
-use sqlx::PgPool;
+use std::{collections::HashMap, sync::Arc, time::Instant};
 
-use super::{QueryError, timed};
+use event_store::group_load::{Question, Reader};
+use schemas::TicketId;
+use sqlx::PgConnection;
+
+use super::{QueryError, observe};
 use crate::read_model::{Ticket, select_tickets};
 
 /// What names one ticket.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum TicketKey {
     /// Its id.
     Id(TicketId),
@@ -25,12 +28,41 @@ impl TicketKey {
     }
 }
 
+/// Single tickets: requests that come at the same time share a query.
+#[derive(Debug)]
+pub struct Single;
+
+/// Hands out single tickets.
+pub type Tickets = Reader<Single>;
+
+impl Question for Single {
+    type Key = TicketKey;
+    type Found = Arc<Ticket>;
+
+    async fn ask(
+        connection: &mut PgConnection,
+        keys: Vec<TicketKey>,
+    ) -> Result<HashMap<TicketKey, Arc<Ticket>>, sqlx::Error> {
+        let (ids, numbers): (Vec<_>, Vec<_>) = keys.iter().map(|key| key.columns()).unzip();
+        let (ids, numbers): (Vec<_>, Vec<_>) =
+            (ids.into_iter().flatten().collect(), numbers.into_iter().flatten().collect());
+        let started = Instant::now();
+        let query = select_tickets!("where id = any($1) or number = any($2)", &ids, &numbers);
+        let tickets = query.fetch_all(connection).await;
+        observe("select", "tickets", started);
+        let tickets = tickets?.into_iter().map(Arc::new);
+        let names = |ticket: &Ticket| {
+            [ticket.id.parse().map(TicketKey::Id).ok(), Some(TicketKey::Number(ticket.number))]
+        };
+        let named = tickets.flat_map(|ticket| names(&ticket).map(|key| Some((key?, ticket.clone()))));
+        Ok(named.flatten().filter(|(key, _)| keys.contains(key)).collect())
+    }
+}
+
 /// The ticket, if there is one.
 ///
 /// # Errors
 /// As [`QueryError`].
-pub async fn ticket(pool: &PgPool, key: TicketKey) -> Result<Option<Ticket>, QueryError> {
-    let (id, number) = key.columns();
-    let query = select_tickets!("where id = $1 or number = $2", id, number);
-    timed("select", "tickets", query.fetch_optional(pool)).await
+pub async fn ticket(tickets: &Tickets, key: TicketKey) -> Result<Option<Ticket>, QueryError> {
+    Ok(tickets.load(key).await?.map(Arc::unwrap_or_clone))
 }

@@ -1,5 +1,7 @@
 //! A log and a projector on a database of their own.
 
+use std::sync::OnceLock;
+
 use axum::Router;
 use clap::Parser as _;
 use event_store::{
@@ -29,6 +31,8 @@ pub(crate) struct Hub {
     queries: PgPool,
     settings: Settings,
     projections: Vec<JoinHandle<anyhow::Result<()>>>,
+    /// Made when it is first asked: its descriptions take milliseconds to put together.
+    served: OnceLock<Router>,
 }
 
 impl Hub {
@@ -54,6 +58,7 @@ impl Hub {
             stop: CancellationToken::new(),
             settings: Settings::parse_from(arguments),
             projections: vec![],
+            served: OnceLock::new(),
         }
     }
 
@@ -102,6 +107,7 @@ impl Hub {
 
     /// Another process has other caches: keys that were destroyed stay destroyed.
     pub(crate) async fn forget_keys(&mut self) {
+        self.served = OnceLock::new();
         self.keys = PersonalKeys::open(self.pool().clone(), SecretKey::from_bytes([9; 32])).await.unwrap();
     }
 
@@ -111,6 +117,10 @@ impl Hub {
 
     /// The service's router, dressed as it is served.
     pub(crate) fn router(&self) -> Router {
+        self.served.get_or_init(|| self.serve()).clone()
+    }
+
+    fn serve(&self) -> Router {
         let metrics = PrometheusBuilder::new().build_recorder().handle();
         let health = projector::health(metrics, &self.store, &self.progress, &self.searchable);
         let progress = (self.progress.clone(), self.searchable.clone());
