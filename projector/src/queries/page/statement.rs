@@ -1,0 +1,248 @@
+//! How a page is asked for. Which tickets pass a filter, the database cannot foresee: it takes labels for independent, and
+//! for spread evenly over time. So no statement here leaves it to luck how many tickets are read in vain.
+
+use schemas::analysis::{Priority, Sentiment};
+use sqlx::PgPool;
+
+use super::{Filter, Key, Place, Terms, Window};
+use crate::read_model::{Ticket, select_tickets};
+
+/// Tickets that are looked at in the order of a list before those that pass its filter are looked for by their labels and
+/// sorted. Where every eightieth passes, a page is found among so many.
+const WALK: i64 = 4_000;
+
+/// What is asked.
+#[derive(Clone, Copy)]
+pub(super) struct Asked<'a> {
+    pub(super) filter: &'a Filter,
+    pub(super) window: Window,
+    /// The page lies beyond it.
+    pub(super) place: Place,
+    /// The tickets of the filter's time span have numbers from the first to the last of these.
+    pub(super) numbers: (i64, i64),
+}
+
+type Tickets = Result<Vec<Ticket>, sqlx::Error>;
+
+// What all statements have in common: every filter, checked on the ticket itself. That a ticket lies in the time span is no
+// condition for an index (so it is written as a difference): its number is. Where the key is the number, $1 is $2 again, but
+// a pair of them would be one condition too many: Postgres may then begin at the wrong end of the numbers.
+macro_rules! select {
+    ($asked:expr, $pool:expr, [$($join:literal)*], [$($also:literal)*], [$($order:literal)*] $(, $argument:expr)* $(,)?) => {{
+        let Asked { filter, window, place, numbers } = $asked;
+        select_tickets!(
+            $($join)* " where ($3::text is null or status = $3)
+               and ($4::text is null or category = $4)
+               and ($5::text is null or priority = $5)
+               and ($6::text is null or sentiment = $6)
+               and ($7::text is null or request_type = $7)
+               and ($8::text is null or route = $8)
+               and ($9::timestamptz is null or created_at - $9 >= interval '0')
+               and ($10::timestamptz is null or created_at - $10 < interval '0')
+               and ($11::boolean is null or needs_review = $11)
+               and ($12::text is null or assignee = $12)
+               and number between $13 and $14 and " $($also)* " order by " $($order)* " limit $15",
+            place.key,
+            place.number,
+            filter.status,
+            filter.category.as_deref(),
+            filter.priority.map(Priority::name),
+            filter.sentiment.map(Sentiment::name),
+            filter.request_type.as_deref(),
+            filter.route.as_deref(),
+            filter.from,
+            filter.to,
+            filter.needs_review,
+            filter.assignee.as_deref(),
+            numbers.0,
+            numbers.1,
+            window.limit
+            $(, $argument)*
+        )
+        .fetch_all($pool)
+        .await
+    }};
+}
+
+// The direction of a list is no parameter in SQL.
+macro_rules! directed {
+    ($asked:expr, $statement:ident) => {
+        if $asked.window.descending { $statement!("<", "desc") } else { $statement!(">", "asc") }
+    };
+}
+
+impl Asked<'_> {
+    /// Newest or oldest first.
+    pub(super) async fn by_creation(self, pool: &PgPool) -> Tickets {
+        match (self.filter.labels(), &self.filter.assignee) {
+            (1.., Some(_)) => self.of_assignee(pool).await,
+            (2.., None) => self.of_label_sets(pool).await,
+            // There is an index for each filter that has its tickets in this order.
+            (0 | 1, None) | (0, Some(_)) => {
+                macro_rules! statement {
+                    ($beyond:literal, $direction:literal) => {
+                        select!(
+                            self, pool,
+                            [],
+                            ["number " $beyond " $2 and $1::bigint is not null"],
+                            ["number " $direction],
+                        )
+                    };
+                }
+                directed!(self, statement)
+            }
+        }
+    }
+
+    /// The first of each combination of labels that passes, merged: what it costs does not depend on how many tickets have
+    /// them.
+    async fn of_label_sets(self, pool: &PgPool) -> Tickets {
+        macro_rules! statement {
+            ($beyond:literal, $direction:literal) => {
+                select!(
+                    self, pool,
+                    ["join (select near.number
+                            from projector.label_sets_of($3, $4, $5, $6, $7, $8, $11) held (label_set)
+                            cross join lateral (
+                                select near.number from projector.tickets near
+                                where near.label_set = held.label_set and near.number between $13 and $14
+                                  and near.number " $beyond " $2::bigint
+                                  and ($9::timestamptz is null or near.created_at - $9 >= interval '0')
+                                  and ($10::timestamptz is null or near.created_at - $10 < interval '0')
+                                order by near.number " $direction " limit $15
+                            ) near
+                            order by near.number " $direction " limit $15) listed using (number)"],
+                    ["number " $beyond " $2 and $1::bigint is not null"],
+                    ["number " $direction],
+                )
+            };
+        }
+        directed!(self, statement)
+    }
+
+    /// Somebody's tickets are few enough to look at the combination of each, which is in the index.
+    async fn of_assignee(self, pool: &PgPool) -> Tickets {
+        macro_rules! statement {
+            ($beyond:literal, $direction:literal) => {
+                select!(
+                    self, pool,
+                    ["join (select near.number from projector.tickets near
+                            where near.assignee = $12 and near.number between $13 and $14
+                              and near.number " $beyond " $2::bigint
+                              -- A truth value is no join, so that the combinations are looked up in memory.
+                              and (near.label_set in (
+                                      select held from projector.label_sets_of($3, $4, $5, $6, $7, $8, $11) held)) is true
+                              and ($9::timestamptz is null or near.created_at - $9 >= interval '0')
+                              and ($10::timestamptz is null or near.created_at - $10 < interval '0')
+                            order by near.number " $direction " limit $15) listed using (number)"],
+                    ["number " $beyond " $2 and $1::bigint is not null"],
+                    ["number " $direction],
+                )
+            };
+        }
+        directed!(self, statement)
+    }
+
+    /// The latest or earliest changed first. No index of the tickets knows when they changed, or every event would have to
+    /// change it; the timeline's does.
+    pub(super) async fn by_change(self, pool: &PgPool) -> Tickets {
+        macro_rules! walked {
+            ($beyond:literal, $direction:literal) => {
+                select!(
+                    self, pool,
+                    ["join (select ticket_id, position as changed from projector.timeline
+                            where position " $beyond " $1 order by position " $direction " limit $16) change
+                          on change.ticket_id = id and change.changed = position"],
+                    ["(changed, number) " $beyond " ($1::bigint, $2::bigint)"],
+                    ["changed " $direction],
+                    WALK,
+                )
+            };
+        }
+        macro_rules! sorted {
+            ($beyond:literal, $direction:literal) => {
+                select!(
+                    self, pool,
+                    [],
+                    ["(position, number) " $beyond " ($1::bigint, $2::bigint)
+                      and ($16::boolean or label_set = any(
+                          array(select held from projector.label_sets_of($3, $4, $5, $6, $7, $8, $11) held)))"],
+                    ["position " $direction],
+                    self.filter.labels() == 0,
+                )
+            };
+        }
+        let found = directed!(self, walked)?;
+        if found.len() as i64 == self.window.limit { Ok(found) } else { directed!(self, sorted) }
+    }
+
+    /// The most or least urgent first.
+    pub(super) async fn by_urgency(self, pool: &PgPool) -> Tickets {
+        macro_rules! walked {
+            ($beyond:literal, $direction:literal) => {
+                select!(
+                    self, pool,
+                    ["join (select number, coalesce(urgency, 0) as key from projector.tickets
+                            where (coalesce(urgency, 0), number) " $beyond " ($1::bigint, $2::bigint)
+                            order by coalesce(urgency, 0) " $direction ", number " $direction " limit $16) near
+                          using (number)"],
+                    ["(near.key, number) " $beyond " ($1::bigint, $2::bigint)"],
+                    ["near.key " $direction ", number " $direction],
+                    WALK,
+                )
+            };
+        }
+        macro_rules! sorted {
+            ($beyond:literal, $direction:literal) => {
+                select!(
+                    self, pool,
+                    [],
+                    ["(coalesce(urgency, 0), number) " $beyond " ($1::bigint, $2::bigint)
+                      and ($16::boolean or label_set = any(
+                          array(select held from projector.label_sets_of($3, $4, $5, $6, $7, $8, $11) held)))"],
+                    ["coalesce(urgency, 0) " $direction ", number " $direction],
+                    self.filter.labels() == 0,
+                )
+            };
+        }
+        let found = directed!(self, walked)?;
+        if found.len() as i64 == self.window.limit { Ok(found) } else { directed!(self, sorted) }
+    }
+
+    /// Those that hold all of `terms`. How many do, the database knows well.
+    pub(super) async fn with_words(self, pool: &PgPool, key: Key, terms: &Terms) -> Tickets {
+        macro_rules! by {
+            ($key:literal, $beyond:literal, $direction:literal) => {
+                select!(
+                    self, pool,
+                    ["join projector.search using (number)"],
+                    ["(" $key ", number) " $beyond " ($1::bigint, $2::bigint)
+                      and words @@ projector.search_query($16, $17)"],
+                    [$key " " $direction ", number " $direction],
+                    &terms.kinds,
+                    &terms.terms,
+                )
+            };
+        }
+        macro_rules! created {
+            ($beyond:literal, $direction:literal) => {
+                by!("number", $beyond, $direction)
+            };
+        }
+        macro_rules! updated {
+            ($beyond:literal, $direction:literal) => {
+                by!("position", $beyond, $direction)
+            };
+        }
+        macro_rules! urgent {
+            ($beyond:literal, $direction:literal) => {
+                by!("coalesce(urgency, 0)", $beyond, $direction)
+            };
+        }
+        match key {
+            Key::Created => directed!(self, created),
+            Key::Updated => directed!(self, updated),
+            Key::Urgency => directed!(self, urgent),
+        }
+    }
+}
