@@ -68,7 +68,7 @@ async fn questions_cost_the_same_with_many_tickets() {
     }
 }
 
-/// A hub with so many tickets, half a minute apart, as the projections would have left them.
+/// A hub with so many tickets of the same 347 days, as the projections and autovacuum would have left them.
 async fn filled(tickets: i64) -> (Hub, i64) {
     let hub = Hub::without_projection().await;
     let mut connection = hub.pool().acquire().await.unwrap();
@@ -87,7 +87,7 @@ async fn filled(tickets: i64) -> (Hub, i64) {
              (array['negative','neutral','positive'])[1 + dice[5] % (case when dice[4] % 6 = 5 then 2 else 3 end)],
              'technical', (array['live-chat','ai-chatbot','co-browse','video-call'])[1 + dice[6] % 4], 1 + dice[7] % 10,
              n % 37 = 0, false, 'delivered', time, time, time, $1 + n, 2, 'agent-' || n % 40
-         from generate_series(1, $1) n, lateral (select timestamptz '2025-12-01T00:00:00Z' + n * interval '30 s' as time) t,
+         from generate_series(1, $1) n, lateral (select timestamptz '2025-12-01T00:00:00Z' + n * 30000000 / $1 * interval '1 s' as time) t,
               lateral (select array_agg(abs(hashint8extended(n, die) / 2)) as dice from generate_series(1, 7) die) d",
         "insert into projector.label_sets
          select distinct status, request_type, category, priority, sentiment, route, needs_review
@@ -122,9 +122,10 @@ async fn filled(tickets: i64) -> (Hub, i64) {
     ] {
         sqlx::query(statement).bind(tickets).execute(&mut *connection).await.unwrap();
     }
-    let analyze = "analyze projector.tickets, projector.timeline, projector.search, projector.requesters,
+    let vacuum =
+        "vacuum analyze projector.tickets, projector.timeline, projector.search, projector.requesters,
                            projector.embeddings, projector.statistics, projector.label_sets";
-    sqlx::raw_sql(analyze).execute(&mut *connection).await.unwrap();
+    sqlx::raw_sql(vacuum).execute(&mut *connection).await.unwrap();
     drop(connection);
     (hub, tickets)
 }

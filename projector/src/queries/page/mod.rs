@@ -53,6 +53,13 @@ impl Filter {
         ];
         labels.into_iter().filter(|asked| *asked).count()
     }
+
+    /// Whether nothing but its words keeps a ticket out.
+    fn is_of_words_alone(&self) -> bool {
+        let others =
+            [self.assignee.is_some(), self.from.is_some(), self.to.is_some(), self.needs_review.is_some()];
+        self.labels() == 0 && !others.contains(&true)
+    }
 }
 
 /// A full-text question, term by term, as `projector.search_query` takes it.

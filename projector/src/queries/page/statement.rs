@@ -224,6 +224,21 @@ impl Asked<'_> {
                 )
             };
         }
+        // Nothing of the tickets is asked for: only those of the page are read.
+        macro_rules! words_alone {
+            ($beyond:literal, $direction:literal) => {
+                select!(
+                    self, pool,
+                    ["join (select number from projector.search
+                            where number " $beyond " $2 and words @@ projector.search_query($16, $17)
+                            order by number " $direction " limit $15) found using (number)"],
+                    ["number " $beyond " $2 and $1::bigint is not null"],
+                    ["number " $direction],
+                    &terms.kinds,
+                    &terms.terms,
+                )
+            };
+        }
         macro_rules! created {
             ($beyond:literal, $direction:literal) => {
                 by!("number", $beyond, $direction)
@@ -240,6 +255,7 @@ impl Asked<'_> {
             };
         }
         match key {
+            Key::Created if self.filter.is_of_words_alone() => directed!(self, words_alone),
             Key::Created => directed!(self, created),
             Key::Updated => directed!(self, updated),
             Key::Urgency => directed!(self, urgent),
