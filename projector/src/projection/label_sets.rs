@@ -11,7 +11,7 @@ use crate::{queries::timed, read_model::Ticket};
 #[derive(Debug, Default)]
 pub(crate) struct LabelSets(BTreeSet<LabelSet>);
 
-/// The filterable labels of a ticket.
+/// The labels of a ticket that lists filter by.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
 struct LabelSet {
     status: String,
@@ -20,7 +20,6 @@ struct LabelSet {
     priority: Option<String>,
     sentiment: Option<String>,
     route: Option<String>,
-    needs_review: bool,
 }
 
 impl LabelSets {
@@ -33,7 +32,6 @@ impl LabelSets {
             priority: ticket.priority.clone(),
             sentiment: ticket.sentiment.clone(),
             route: ticket.route.clone(),
-            needs_review: ticket.needs_review,
         });
     }
 
@@ -43,8 +41,8 @@ impl LabelSets {
         let sets: Vec<_> = self.0.into_iter().collect();
         let query = sqlx::query!(
             "insert into projector.label_sets
-                 (status, request_type, category, priority, sentiment, route, needs_review)
-             select * from unnest($1::text[], $2::text[], $3::text[], $4::text[], $5::text[], $6::text[], $7::boolean[])
+                 (status, request_type, category, priority, sentiment, route)
+             select * from unnest($1::text[], $2::text[], $3::text[], $4::text[], $5::text[], $6::text[])
              on conflict do nothing",
             column(&sets, |set| set.status.as_str()) as _,
             column(&sets, |set| set.request_type.as_str()) as _,
@@ -52,7 +50,6 @@ impl LabelSets {
             column(&sets, |set| set.priority.as_deref()) as _,
             column(&sets, |set| set.sentiment.as_deref()) as _,
             column(&sets, |set| set.route.as_deref()) as _,
-            &column(&sets, |set| set.needs_review),
         );
         timed("insert", "label_sets", query.execute(connection)).await?;
         Ok(())

@@ -10,7 +10,7 @@ use base64::{Engine as _, engine::general_purpose::URL_SAFE_NO_PAD};
 use crate::hub::Hub;
 
 /// Parameters of a list; or a whole path, in which NEWEST is a ticket.
-const QUESTIONS: [(&str, &str); 28] = [
+const QUESTIONS: [(&str, &str); 29] = [
     ("newest", ""),
     ("by status", "status=open"),
     ("category, priority", "category=Security&priority=Critical"),
@@ -18,6 +18,7 @@ const QUESTIONS: [(&str, &str); 28] = [
     ("three that none has", "status=open&priority=Critical&sentiment=positive"),
     ("two filters, oldest", "category=Cloud&priority=Low&sort=oldest"),
     ("needs review, assignee", "needsReview=true&assignee=agent-7"),
+    ("needs review, labels", "needsReview=true&status=open&priority=High"),
     ("a day long ago", "from=2025-12-20T00:00:00Z&to=2025-12-21T00:00:00Z"),
     ("a day long ago, open", "from=2025-12-20T00:00:00Z&to=2025-12-21T00:00:00Z&status=open"),
     ("most urgent, open", "sort=-urgency&status=open"),
@@ -90,7 +91,7 @@ async fn filled(tickets: i64) -> (Hub, i64) {
          from generate_series(1, $1) n, lateral (select timestamptz '2025-12-01T00:00:00Z' + n * 30000000 / $1 * interval '1 s' as time) t,
               lateral (select array_agg(abs(hashint8extended(n, die) / 2)) as dice from generate_series(1, 7) die) d",
         "insert into projector.label_sets
-         select distinct status, request_type, category, priority, sentiment, route, needs_review
+         select distinct status, request_type, category, priority, sentiment, route
          from projector.tickets where $1 > 0",
         "insert into projector.timeline (ticket_id, version, position, event_id, type, recorded_at, actor, details)
          select id, 2, position, gen_random_uuid(), 'hub.ticket.analyzed.v1', created_at, 'system:analyzer', '{}'

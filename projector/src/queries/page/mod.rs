@@ -39,8 +39,7 @@ pub struct Filter {
 }
 
 impl Filter {
-    /// How many of its conditions are labels that `projector.label_sets` tell apart. That most tickets pass
-    /// one, as those that need nobody's review, does not count.
+    /// How many of its conditions are labels that `projector.label_sets` tell apart.
     fn labels(&self) -> usize {
         let labels = [
             self.status.is_some(),
@@ -49,7 +48,6 @@ impl Filter {
             self.sentiment.is_some(),
             self.request_type.is_some(),
             self.route.is_some(),
-            self.needs_review == Some(true),
         ];
         labels.into_iter().filter(|asked| *asked).count()
     }

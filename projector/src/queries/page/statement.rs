@@ -64,6 +64,26 @@ macro_rules! select {
     }};
 }
 
+// Somebody's tickets, or those that need a person, are few enough to look at the combination of each, which is in the index.
+// That it is one of those that pass is written as a truth value, which is no join, so that they are looked up in memory.
+macro_rules! of_few {
+    ($asked:expr, $pool:expr, $few:literal, $beyond:literal, $direction:literal) => {
+        select!(
+            $asked, $pool,
+            ["join (select near.number from projector.tickets near
+                    where " $few " and near.number between $13 and $14 and near.number " $beyond " $2::bigint
+                      and (coalesce($3, $4, $5, $6, $7, $8) is null or (near.label_set in (
+                              select held from projector.label_sets_of($3, $4, $5, $6, $7, $8) held)) is true)
+                      and ($11::boolean is null or near.needs_review = $11)
+                      and ($9::timestamptz is null or near.created_at - $9 >= interval '0')
+                      and ($10::timestamptz is null or near.created_at - $10 < interval '0')
+                    order by near.number " $direction " limit $15) listed using (number)"],
+            ["number " $beyond " $2 and $1::bigint is not null"],
+            ["number " $direction],
+        )
+    };
+}
+
 // The direction of a list is no parameter in SQL.
 macro_rules! directed {
     ($asked:expr, $statement:ident) => {
@@ -74,24 +94,28 @@ macro_rules! directed {
 impl Asked<'_> {
     /// Newest or oldest first.
     pub(super) async fn by_creation(self, pool: &PgPool) -> Tickets {
-        match (self.filter.labels(), &self.filter.assignee) {
-            (1.., Some(_)) => self.of_assignee(pool).await,
-            (2.., None) => self.of_label_sets(pool).await,
+        let review = self.filter.needs_review == Some(true);
+        match (self.filter.labels(), self.filter.assignee.is_some()) {
+            (_, true) => self.of_assignee(pool).await,
+            (1.., false) if review => self.to_review(pool).await,
+            (2.., false) => self.of_label_sets(pool).await,
             // There is an index for each filter that has its tickets in this order.
-            (0 | 1, None) | (0, Some(_)) => {
-                macro_rules! statement {
-                    ($beyond:literal, $direction:literal) => {
-                        select!(
-                            self, pool,
-                            [],
-                            ["number " $beyond " $2 and $1::bigint is not null"],
-                            ["number " $direction],
-                        )
-                    };
-                }
-                directed!(self, statement)
-            }
+            (0 | 1, false) => self.by_number(pool).await,
         }
+    }
+
+    async fn by_number(self, pool: &PgPool) -> Tickets {
+        macro_rules! statement {
+            ($beyond:literal, $direction:literal) => {
+                select!(
+                    self, pool,
+                    [],
+                    ["number " $beyond " $2 and $1::bigint is not null"],
+                    ["number " $direction],
+                )
+            };
+        }
+        directed!(self, statement)
     }
 
     /// The first of each combination of labels that passes, merged: what it costs does not depend on how many tickets have
@@ -102,11 +126,12 @@ impl Asked<'_> {
                 select!(
                     self, pool,
                     ["join (select near.number
-                            from projector.label_sets_of($3, $4, $5, $6, $7, $8, $11) held (label_set)
+                            from projector.label_sets_of($3, $4, $5, $6, $7, $8) held (label_set)
                             cross join lateral (
                                 select near.number from projector.tickets near
                                 where near.label_set = held.label_set and near.number between $13 and $14
                                   and near.number " $beyond " $2::bigint
+                                  and ($11::boolean is null or near.needs_review = $11)
                                   and ($9::timestamptz is null or near.created_at - $9 >= interval '0')
                                   and ($10::timestamptz is null or near.created_at - $10 < interval '0')
                                 order by near.number " $direction " limit $15
@@ -120,24 +145,19 @@ impl Asked<'_> {
         directed!(self, statement)
     }
 
-    /// Somebody's tickets are few enough to look at the combination of each, which is in the index.
     async fn of_assignee(self, pool: &PgPool) -> Tickets {
         macro_rules! statement {
             ($beyond:literal, $direction:literal) => {
-                select!(
-                    self, pool,
-                    ["join (select near.number from projector.tickets near
-                            where near.assignee = $12 and near.number between $13 and $14
-                              and near.number " $beyond " $2::bigint
-                              -- A truth value is no join, so that the combinations are looked up in memory.
-                              and (near.label_set in (
-                                      select held from projector.label_sets_of($3, $4, $5, $6, $7, $8, $11) held)) is true
-                              and ($9::timestamptz is null or near.created_at - $9 >= interval '0')
-                              and ($10::timestamptz is null or near.created_at - $10 < interval '0')
-                            order by near.number " $direction " limit $15) listed using (number)"],
-                    ["number " $beyond " $2 and $1::bigint is not null"],
-                    ["number " $direction],
-                )
+                of_few!(self, pool, "near.assignee = $12", $beyond, $direction)
+            };
+        }
+        directed!(self, statement)
+    }
+
+    async fn to_review(self, pool: &PgPool) -> Tickets {
+        macro_rules! statement {
+            ($beyond:literal, $direction:literal) => {
+                of_few!(self, pool, "near.needs_review", $beyond, $direction)
             };
         }
         directed!(self, statement)
@@ -166,7 +186,7 @@ impl Asked<'_> {
                     [],
                     ["(position, number) " $beyond " ($1::bigint, $2::bigint)
                       and ($16::boolean or label_set = any(
-                          array(select held from projector.label_sets_of($3, $4, $5, $6, $7, $8, $11) held)))"],
+                          array(select held from projector.label_sets_of($3, $4, $5, $6, $7, $8) held)))"],
                     ["position " $direction],
                     self.filter.labels() == 0,
                 )
@@ -199,7 +219,7 @@ impl Asked<'_> {
                     [],
                     ["(coalesce(urgency, 0), number) " $beyond " ($1::bigint, $2::bigint)
                       and ($16::boolean or label_set = any(
-                          array(select held from projector.label_sets_of($3, $4, $5, $6, $7, $8, $11) held)))"],
+                          array(select held from projector.label_sets_of($3, $4, $5, $6, $7, $8) held)))"],
                     ["coalesce(urgency, 0) " $direction ", number " $direction],
                     self.filter.labels() == 0,
                 )
