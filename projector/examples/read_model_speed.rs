@@ -131,7 +131,7 @@ const FRESH_TABLES: &str = "
     set statement_timeout = 0;
     drop schema pure cascade;
     create schema pure;
-    create table pure.tickets (like projector.tickets);
+    create table pure.tickets (like projector.tickets including generated);
     create table pure.timeline (like projector.timeline including defaults);
     insert into pure.timeline (ticket_id, version, position, event_id, type, recorded_at, actor, details)
     select stream_id, version, position, event_id, type, recorded_at, metadata::json->>'actor', data::jsonb from log.events;

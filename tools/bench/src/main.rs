@@ -9,6 +9,7 @@
 //! - [`growth`]: the same with a short and a long log
 //! - [`bulk`]: COPY, raw publishing, relaying, refilling the bus, catching up
 //! - [`visible`]: from the submission to the read model
+//! - [`reads`]: one ticket over HTTP
 //! - [`cpu`]: who used the processors
 //! - [`table`]: ratios, goals and floors
 
@@ -22,6 +23,7 @@ mod load;
 mod options;
 mod peers;
 mod pgbench;
+mod reads;
 mod rounds;
 mod table;
 mod tickets;
@@ -60,6 +62,9 @@ async fn measure(options: &Options, bed: &mut Bed, table: &mut Table) -> anyhow:
     }
     if options.wants(Part::Visible) {
         visible::run(options, bed, table).await?;
+    }
+    if options.wants(Part::Reads) {
+        reads::run(options, bed, table).await?;
     }
     Ok(())
 }

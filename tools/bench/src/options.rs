@@ -53,6 +53,8 @@ pub enum Part {
     Bulk,
     /// From the submission to the read model
     Visible,
+    /// One ticket over HTTP, beside a handler that runs SELECT 1
+    Reads,
 }
 
 impl Options {

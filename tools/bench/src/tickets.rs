@@ -101,6 +101,12 @@ impl Tickets {
         Ok(laps.latencies())
     }
 
+    /// Reads the submitted tickets in turn for as long as `point` lasts.
+    pub async fn read(&self, port: u16, connections: usize, point: Duration) -> anyhow::Result<Measured> {
+        let tickets = self.clone();
+        ask_until(port, connections, point, move || format!("/api/tickets/{}", tickets.in_turn())).await
+    }
+
     /// One ticket.
     pub async fn submit_one(&self, port: u16) -> anyhow::Result<()> {
         let (mut connection, mut request) = (Connection::open(port).await?, Vec::new());
@@ -124,6 +130,31 @@ impl Tickets {
         let turn = self.next.fetch_add(1, Ordering::Relaxed);
         ids[turn % ids.len()].clone()
     }
+}
+
+/// Gets one path after the other for as long as `point` lasts.
+pub async fn ask_until(
+    port: u16,
+    connections: usize,
+    point: Duration,
+    path: impl Fn() -> String + Clone + Send + 'static,
+) -> anyhow::Result<Measured> {
+    on_one_thread(point, connections, move |_, end| {
+        let path = path.clone();
+        async move {
+            let (mut connection, mut request) = (Connection::open(port).await?, Vec::new());
+            let mut laps = Laps::until(end);
+            while let Some(began) = laps.next() {
+                request.clear();
+                write!(request, "GET {} HTTP/1.1\r\nHost: localhost\r\n\r\n", path())?;
+                let answer = connection.ask(&request).await?;
+                laps.done(began);
+                ensure!(answer.status == 200, "a question was answered with {}", answer.status);
+            }
+            Ok(laps.latencies())
+        }
+    })
+    .await
 }
 
 /// The ticket's id in the answer to its submission.
