@@ -51,10 +51,10 @@ impl Question for Single {
         let tickets = query.fetch_all(connection).await;
         observe("select", "tickets", started);
         let tickets = tickets?.into_iter().map(Arc::new);
-        let names = |ticket: &Ticket| {
+        let keys_of = |ticket: &Ticket| {
             [ticket.id.parse().map(TicketKey::Id).ok(), Some(TicketKey::Number(ticket.number))]
         };
-        let named = tickets.flat_map(|ticket| names(&ticket).map(|key| Some((key?, ticket.clone()))));
+        let named = tickets.flat_map(|ticket| keys_of(&ticket).map(|key| Some((key?, ticket.clone()))));
         Ok(named.flatten().filter(|(key, _)| keys.contains(key)).collect())
     }
 }
