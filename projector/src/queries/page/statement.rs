@@ -84,6 +84,21 @@ macro_rules! of_few {
     };
 }
 
+// Those that have the labels, sorted: what is left to do where a walk finds too few.
+macro_rules! sorted_by {
+    ($asked:expr, $pool:expr, $key:literal, $beyond:literal, $direction:literal) => {
+        select!(
+            $asked, $pool,
+            [],
+            ["(" $key ", number) " $beyond " ($1::bigint, $2::bigint)
+              and ($16::boolean or label_set = any(
+                  array(select held from projector.label_sets_of($3, $4, $5, $6, $7, $8) held)))"],
+            [$key " " $direction ", number " $direction],
+            $asked.filter.labels() == 0,
+        )
+    };
+}
+
 // The direction of a list is no parameter in SQL.
 macro_rules! directed {
     ($asked:expr, $statement:ident) => {
@@ -181,15 +196,7 @@ impl Asked<'_> {
         }
         macro_rules! sorted {
             ($beyond:literal, $direction:literal) => {
-                select!(
-                    self, pool,
-                    [],
-                    ["(position, number) " $beyond " ($1::bigint, $2::bigint)
-                      and ($16::boolean or label_set = any(
-                          array(select held from projector.label_sets_of($3, $4, $5, $6, $7, $8) held)))"],
-                    ["position " $direction],
-                    self.filter.labels() == 0,
-                )
+                sorted_by!(self, pool, "position", $beyond, $direction)
             };
         }
         let found = directed!(self, walked)?;
@@ -214,15 +221,7 @@ impl Asked<'_> {
         }
         macro_rules! sorted {
             ($beyond:literal, $direction:literal) => {
-                select!(
-                    self, pool,
-                    [],
-                    ["(coalesce(urgency, 0), number) " $beyond " ($1::bigint, $2::bigint)
-                      and ($16::boolean or label_set = any(
-                          array(select held from projector.label_sets_of($3, $4, $5, $6, $7, $8) held)))"],
-                    ["coalesce(urgency, 0) " $direction ", number " $direction],
-                    self.filter.labels() == 0,
-                )
+                sorted_by!(self, pool, "coalesce(urgency, 0)", $beyond, $direction)
             };
         }
         let found = directed!(self, walked)?;
