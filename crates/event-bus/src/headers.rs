@@ -1,8 +1,10 @@
 //! What a message says beside its event, so that nobody has to parse the body to know where it stands.
 
-use async_nats::HeaderMap;
+use async_nats::{HeaderMap, header};
 use schemas::{Envelope, EventId, Position};
 use uuid::Uuid;
+
+use crate::publish::Tail;
 
 /// Place in the total order.
 pub const POSITION: &str = "Hub-Position";
@@ -20,18 +22,27 @@ pub(crate) enum MessageId {
     Fresh,
 }
 
-/// The headers of an event that goes out after the event at `previous`, onto a stream that ends at `last_sequence`.
+/// The id of an event's message on a stream that ends at `last_sequence`.
 #[must_use]
-pub(crate) fn of(envelope: &Envelope, previous: Position, last_sequence: u64, id: MessageId) -> HeaderMap {
-    let mut headers = HeaderMap::new();
-    let id = match id {
+pub(crate) fn message_id(envelope: &Envelope, last_sequence: u64, ids: MessageId) -> String {
+    match ids {
         MessageId::Events => envelope.id.to_string(),
         MessageId::Fresh => format!("{}.{last_sequence}", envelope.id),
-    };
-    headers.insert(async_nats::header::NATS_MESSAGE_ID, id.as_str());
-    headers.insert(async_nats::header::NATS_EXPECTED_LAST_SEQUENCE, last_sequence.to_string().as_str());
+    }
+}
+
+/// The headers of an event that goes out onto a stream that ends at `tail`, with the message `last_id` where that is
+/// known.
+#[must_use]
+pub(crate) fn of(envelope: &Envelope, id: &str, tail: Tail, last_id: Option<&str>) -> HeaderMap {
+    let mut headers = HeaderMap::new();
+    headers.insert(header::NATS_MESSAGE_ID, id);
+    headers.insert(header::NATS_EXPECTED_LAST_SEQUENCE, tail.sequence.to_string().as_str());
+    if let Some(last_id) = last_id {
+        headers.insert(header::NATS_EXPECTED_LAST_MESSAGE_ID, last_id);
+    }
     headers.insert(POSITION, envelope.position.to_string().as_str());
-    headers.insert(PREVIOUS_POSITION, previous.to_string().as_str());
+    headers.insert(PREVIOUS_POSITION, tail.position.to_string().as_str());
     if let Some(traceparent) = &envelope.metadata.traceparent {
         headers.insert(TRACEPARENT, traceparent.as_str());
     }
@@ -47,7 +58,7 @@ pub fn position(headers: &HeaderMap) -> Option<Position> {
 /// The event a message says it carries; `None` for one that no relay published.
 #[must_use]
 pub fn event_id(headers: &HeaderMap) -> Option<EventId> {
-    let id = headers.get(async_nats::header::NATS_MESSAGE_ID)?;
+    let id = headers.get(header::NATS_MESSAGE_ID)?;
     let id = id.as_str().split('.').next()?;
     Uuid::parse_str(id).ok().map(EventId::new)
 }

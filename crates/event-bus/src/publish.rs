@@ -1,5 +1,9 @@
-//! Publishing: pipelined, every server acknowledgement awaited, and fenced by the stream's expected last sequence, so
-//! that of two relays at most one gets through. Where the bus stands is read from the stream itself.
+//! Publishing: pipelined, acknowledged, and fenced by the stream's expected last sequence, so that of two relays at most
+//! one gets through. Where the bus stands is read from the stream itself.
+//!
+//! Messages form a chain: each one names the sequence and the message id that the stream must end with, and is refused
+//! otherwise. So the acknowledgement of one message says that all before it are stored, and only some are asked for
+//! (ADR 16).
 
 use std::collections::VecDeque;
 
@@ -21,7 +25,9 @@ use crate::{
 const LOOK_BACK: u64 = 256;
 /// Messages without an acknowledgement at a time: enough that the server is never idle, few enough that the
 /// acknowledgement of the last one does not come too late.
-const WINDOW: usize = 1024;
+const WINDOW: u64 = 1024;
+/// Every so many messages an acknowledgement is asked for, beside those of the first and the last ones.
+const ASK_EVERY: usize = 128;
 
 /// The end of the stream.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -58,12 +64,12 @@ impl Bus {
     /// Publishes what follows `tail` in the log.
     #[must_use]
     pub fn publisher(&self, tail: Tail) -> Publisher {
-        let (bus, id) = (self.clone(), MessageId::Events);
-        Publisher { bus, id, sent: tail, acknowledged: tail, under_way: VecDeque::new() }
+        let (bus, ids) = (self.clone(), MessageId::Events);
+        Publisher { bus, ids, last_id: None, sent: tail, acknowledged: tail, under_way: VecDeque::new() }
     }
 
-    /// Publishes `events`, which follow `tail` in the log, and returns the new tail once the server has acknowledged
-    /// every one of them.
+    /// Publishes `events`, which follow `tail` in the log, and returns the new tail once the server has acknowledged that
+    /// it stored every one of them.
     ///
     /// # Errors
     /// As [`Publisher::send`].
@@ -78,10 +84,14 @@ impl Bus {
 /// error it is of no use any more: begin again from where the stream says it stands.
 pub struct Publisher {
     bus: Bus,
-    id: MessageId,
-    /// Where the stream ends once everything sent is acknowledged.
+    ids: MessageId,
+    /// The id of the last message sent; `None` before the first, which the sequence alone fences: after a restart the server
+    /// need not know the id of its last message.
+    last_id: Option<String>,
+    /// Where the stream ends once everything sent is stored.
     sent: Tail,
     acknowledged: Tail,
+    /// The acknowledgements asked for, oldest first, and where the stream ends then.
     under_way: VecDeque<(Tail, PublishAckFuture)>,
 }
 
@@ -89,7 +99,7 @@ impl Publisher {
     /// With message ids that the stream cannot remember: for what it lost a moment ago.
     #[must_use]
     pub fn afresh(self) -> Self {
-        Self { id: MessageId::Fresh, ..self }
+        Self { ids: MessageId::Fresh, ..self }
     }
 
     /// Sends events that follow the ones sent before, waiting for the oldest acknowledgement wherever too many are
@@ -99,24 +109,34 @@ impl Publisher {
     /// [`BusError::Fenced`] when the stream did not end where it was believed to, [`BusError::Remembered`] when it lost
     /// events that it takes for repetitions now; some of the events may be on it after any error.
     pub async fn send(&mut self, events: &[Envelope]) -> Result<(), BusError> {
-        for event in events {
-            if self.under_way.len() >= WINDOW {
+        for (index, event) in events.iter().enumerate() {
+            while self.sent.sequence - self.acknowledged.sequence >= WINDOW && !self.under_way.is_empty() {
                 self.settle_oldest().await?;
             }
-            let headers = headers::of(event, self.sent.position, self.sent.sequence, self.id);
-            let message = PublishMessage::build().payload(payload(event)?).headers(headers);
-            let acknowledgement = self
-                .bus
-                .jetstream()
-                .send_publish(subject::of(event), message)
-                .await
-                .map_err(|error| BusError::unavailable("publishing")(error.into()))?;
+            // The first says whether the stream ends where it is believed to, the last that all are stored.
+            let asks = self.last_id.is_none() || (index + 1) % ASK_EVERY == 0 || index + 1 == events.len();
+            self.send_one(event, asks).await?;
             reach("bus.sent");
-            let sequence = self.sent.sequence + 1;
-            self.sent = Tail { position: event.position, id: Some(event.id), sequence };
-            self.under_way.push_back((self.sent, acknowledgement));
         }
         Ok(())
+    }
+
+    async fn send_one(&mut self, event: &Envelope, asks: bool) -> Result<(), BusError> {
+        let id = headers::message_id(event, self.sent.sequence, self.ids);
+        let headers = headers::of(event, &id, self.sent, self.last_id.as_deref());
+        let (subject, payload) = (subject::of(event), payload(event)?);
+        let sequence = self.sent.sequence + 1;
+        self.sent = Tail { position: event.position, id: Some(event.id), sequence };
+        self.last_id = Some(id);
+        let sent = if asks {
+            let message = PublishMessage::build().payload(payload).headers(headers);
+            let sent = self.bus.jetstream().send_publish(subject, message).await;
+            sent.map(|acknowledgement| self.under_way.push_back((self.sent, acknowledgement)))
+                .map_err(Into::into)
+        } else {
+            self.bus.client().publish_with_headers(subject, headers, payload).await.map_err(Into::into)
+        };
+        sent.map_err(BusError::unavailable("publishing"))
     }
 
     /// Waits until the server has acknowledged everything.
@@ -178,9 +198,10 @@ pub fn payload(event: &Envelope) -> Result<Bytes, BusError> {
 }
 
 fn refused(error: async_nats::jetstream::context::PublishError, expected: u64) -> BusError {
-    if error.kind() == PublishErrorKind::WrongLastSequence {
-        BusError::Fenced { expected }
-    } else {
-        BusError::unavailable("awaiting an acknowledgement")(error.into())
+    match error.kind() {
+        PublishErrorKind::WrongLastSequence | PublishErrorKind::WrongLastMessageId => {
+            BusError::Fenced { expected }
+        }
+        _ => BusError::unavailable("awaiting an acknowledgement")(error.into()),
     }
 }

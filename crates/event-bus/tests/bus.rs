@@ -103,6 +103,30 @@ async fn babble(server: &TestNats, count: usize) {
     }
 }
 
+/// The stranger takes the very place of an event whose acknowledgement nobody asks for, so that the sequence which the
+/// next event expects is right again.
+#[tokio::test]
+async fn an_event_that_is_refused_unseen_stops_those_behind_it() {
+    let (server, bus) = bus().await;
+    let mut publisher = bus.publisher(Tail::default());
+    publisher.send(&events(1..=2)).await.unwrap();
+    publisher.flush().await.unwrap();
+    babble(&server, 1).await;
+    publisher.send(&events(3..=6)).await.unwrap();
+    let end = publisher.flush().await;
+    assert!(matches!(end, Err(BusError::Fenced { .. })), "{end:?}");
+    assert_eq!(bus.tail().await.unwrap(), Tail { sequence: 3, ..publisher.acknowledged() });
+}
+
+#[tokio::test]
+async fn more_events_than_may_be_under_way_arrive_in_order() {
+    let (_server, bus) = bus().await;
+    let end = bus.publish(Tail::default(), &events(1..=2_500)).await.unwrap();
+    assert_eq!(end, bus.tail().await.unwrap());
+    let mut consumer = bus.consumer("stage", Position::START).await.unwrap();
+    assert_eq!(pulled(&mut consumer, 2_500).await, (1..=2_500).collect::<Vec<_>>());
+}
+
 #[tokio::test]
 async fn a_message_that_is_not_ours_is_removed_from_the_consumer() {
     let (server, bus) = bus().await;
