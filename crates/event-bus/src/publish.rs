@@ -110,7 +110,9 @@ impl Publisher {
     /// events that it takes for repetitions now; some of the events may be on it after any error.
     pub async fn send(&mut self, events: &[Envelope]) -> Result<(), BusError> {
         for (index, event) in events.iter().enumerate() {
-            while self.sent.sequence - self.acknowledged.sequence >= WINDOW && !self.under_way.is_empty() {
+            while self.sent.sequence.saturating_sub(self.acknowledged.sequence) >= WINDOW
+                && !self.under_way.is_empty()
+            {
                 self.settle_oldest().await?;
             }
             // The first says whether the stream ends where it is believed to, the last that all are stored.

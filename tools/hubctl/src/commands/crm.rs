@@ -240,7 +240,8 @@ async fn status(of: &Of) -> anyhow::Result<()> {
     );
     match paused {
         Some((by, at, note)) => {
-            println!("lane       paused by {by} at {}: {}", at.format("%F %T"), note.unwrap_or_default());
+            let note = note.map_or_else(String::new, |note| format!(": {note}"));
+            println!("lane       paused by {by} at {}{note}", at.format("%F %T"));
         }
         None => println!("lane       not paused"),
     }
