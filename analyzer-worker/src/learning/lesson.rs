@@ -23,7 +23,7 @@ use crate::{
 
 /// The first layers of the encoder do not learn: what they make of a text is computed once. They know words; what
 /// words mean for a ticket is decided above them.
-pub const FIXED_LAYERS: usize = 3;
+pub const FIXED_LAYERS: usize = 1;
 
 /// What a loss leaves out.
 pub const NO_ANSWER: i64 = -100;
