@@ -1,5 +1,7 @@
 //! Lists of tickets.
 
+use std::cmp::Reverse;
+
 use axum::{
     body::Body,
     http::{Request, StatusCode},
@@ -12,6 +14,7 @@ use crate::{
     asking::send,
     events::{LABELS, Labels},
     hub::Hub,
+    size::filled,
 };
 
 /// Tickets 1 to 4 that differ in every filter; 4 is not analyzed.
@@ -164,6 +167,38 @@ async fn every_list_is_what_all_its_filters_let_pass() {
             }
         }
     }
+}
+
+/// More tickets than a list by change or urgency looks at before it sorts those that have the labels.
+#[tokio::test]
+async fn what_few_tickets_have_is_found_among_many() {
+    let (hub, _) = filled(4_300).await;
+    for filter in
+        ["category=Cloud&priority=Critical&route=co-browse", "status=closed&priority=Low&sentiment=positive"]
+    {
+        let all = hub.data(&format!("/api/tickets?limit=200&{filter}")).await;
+        let all: Vec<_> = all.as_array().unwrap().iter().map(key).collect();
+        assert!(all.iter().any(|&(_, number)| number <= 300), "none of them is out of the way: {filter}");
+        // They were changed in the order of their numbers.
+        for (sort, by) in [("-updatedAt", by_number as fn(&Key) -> Key), ("-urgency", |&key| key)] {
+            let mut expected = all.clone();
+            expected.sort_by_key(|key| Reverse(by(key)));
+            let listed = hub.data(&format!("/api/tickets?limit=200&{filter}&sort={sort}")).await;
+            let listed: Vec<_> = listed.as_array().unwrap().iter().map(key).collect();
+            assert_eq!(listed, expected, "{filter}, {sort}");
+        }
+    }
+}
+
+/// Urgency and number of a ticket.
+type Key = (i64, i64);
+
+fn key(ticket: &Value) -> Key {
+    (ticket["urgency"].as_i64().unwrap(), ticket["number"].as_i64().unwrap())
+}
+
+const fn by_number(&(_, number): &Key) -> Key {
+    (0, number)
 }
 
 #[tokio::test]

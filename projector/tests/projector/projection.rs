@@ -167,6 +167,7 @@ async fn a_malformed_event_stops_the_projection_and_nothing_of_it_is_told() {
     hub.settled().await;
     append_raw(&hub, 1, "hub.ticket.analyzed.v1", r#"{"category":"secret"}"#).await;
     while hub.progress.problem().is_none() {
+        assert_eq!(hub.progress.position(), Position(1), "it was passed over");
         tokio::time::sleep(Duration::from_millis(5)).await;
     }
     assert_eq!(hub.progress.position(), Position(1));

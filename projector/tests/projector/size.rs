@@ -70,7 +70,7 @@ async fn questions_cost_the_same_with_many_tickets() {
 }
 
 /// A hub with so many tickets of the same 347 days, as the projections and autovacuum would have left them.
-async fn filled(tickets: i64) -> (Hub, i64) {
+pub(crate) async fn filled(tickets: i64) -> (Hub, i64) {
     let hub = Hub::without_projection().await;
     let mut connection = hub.pool().acquire().await.unwrap();
     sqlx::raw_sql("set statement_timeout = 0").execute(&mut *connection).await.unwrap();
