@@ -1,6 +1,8 @@
 //! How a page is asked for. Which tickets pass a filter, the database cannot foresee: it takes labels for independent, and
 //! for spread evenly over time. So no statement here leaves it to luck how many tickets are read in vain.
 
+use std::collections::HashMap;
+
 use schemas::analysis::{Priority, Sentiment};
 use sqlx::PgPool;
 
@@ -10,6 +12,9 @@ use crate::read_model::{Ticket, select_tickets};
 /// Tickets that are looked at in the order of a list before those that pass its filter are looked for by their labels and
 /// sorted. Where every eightieth passes, a page is found among so many.
 const WALK: i64 = 4_000;
+
+/// Filters by up to so many labels may let a hundred combinations pass, those by more a dozen.
+const MANY_SETS: usize = 3;
 
 /// What is asked.
 #[derive(Clone, Copy)]
@@ -134,8 +139,20 @@ impl Asked<'_> {
     }
 
     /// The first of each combination of labels that passes, merged: what it costs does not depend on how many tickets have
-    /// them.
+    /// them. Where many combinations pass, each has few tickets on a page, so a share of a page is taken of each at first.
     async fn of_label_sets(self, pool: &PgPool) -> Tickets {
+        let whole = self.window.limit;
+        if self.filter.labels() > MANY_SETS {
+            return self.merged(pool, whole).await;
+        }
+        let share = (whole + 2) / 3;
+        let found = self.merged(pool, share).await?;
+        // One that has all of its share on the page may have had more.
+        if most_of_one_set(&found) < share { Ok(found) } else { self.merged(pool, whole).await }
+    }
+
+    /// A page made of no more than the first `share` of each combination.
+    async fn merged(self, pool: &PgPool, share: i64) -> Tickets {
         macro_rules! statement {
             ($beyond:literal, $direction:literal) => {
                 select!(
@@ -149,11 +166,12 @@ impl Asked<'_> {
                                   and ($11::boolean is null or near.needs_review = $11)
                                   and ($9::timestamptz is null or near.created_at - $9 >= interval '0')
                                   and ($10::timestamptz is null or near.created_at - $10 < interval '0')
-                                order by near.number " $direction " limit $15
+                                order by near.number " $direction " limit $16
                             ) near
                             order by near.number " $direction " limit $15) listed using (number)"],
                     ["number " $beyond " $2 and $1::bigint is not null"],
                     ["number " $direction],
+                    share,
                 )
             };
         }
@@ -280,4 +298,14 @@ impl Asked<'_> {
             Key::Urgency => directed!(self, urgent),
         }
     }
+}
+
+/// How many of these tickets, at most, have the same combination of labels.
+fn most_of_one_set(tickets: &[Ticket]) -> i64 {
+    let mut sets = HashMap::new();
+    for ticket in tickets {
+        let Ticket { status, request_type, category, priority, sentiment, route, .. } = ticket;
+        *sets.entry((status, request_type, category, priority, sentiment, route)).or_insert(0) += 1;
+    }
+    sets.into_values().max().unwrap_or(0)
 }
