@@ -10,6 +10,7 @@ use analyzer_worker::{
     learning::{
         dataset::Example,
         lesson::{FIXED_LAYERS, Item, prepare},
+        train::{TrainSettings, train},
         tuning::{Plan, Tuned, tune},
     },
     model::{
@@ -20,7 +21,14 @@ use analyzer_worker::{
     },
     settings::PrecisionChoice,
 };
+use clap::Parser;
 use tch::{Kind, Tensor};
+
+#[derive(Parser)]
+struct Cli {
+    #[command(flatten)]
+    train: TrainSettings,
+}
 
 /// libtorch draws from one generator per process: whoever learns must be alone with it.
 static GENERATOR: Mutex<()> = Mutex::new(());
@@ -96,4 +104,15 @@ fn the_same_seed_learns_the_same() {
     let ((tokenizer, weights), examples) = (load(), examples());
     let items = tch::no_grad(|| prepare(&examples, &tokenizer, &weights.encoder(Kind::Float))).unwrap();
     assert_eq!(learn(&weights, &items).1, learn(&weights, &items).1);
+}
+
+#[test]
+fn a_verdict_that_is_missing_is_missed_before_anything_is_learned() {
+    let dir = tempfile::tempdir().unwrap();
+    let dir = dir.path().to_str().unwrap();
+    let verdict = format!("{dir}/verdict.json");
+    // Tickets and model, which are read later, are missing too.
+    let arguments = ["train", "--data", dir, "--model-dir", dir, "--out", dir, "--verdict", &verdict];
+    let error = train(&Cli::parse_from(arguments).train, chrono::NaiveDate::default()).unwrap_err();
+    assert!(format!("{error:#}").contains("verdict.json"), "{error:#}");
 }

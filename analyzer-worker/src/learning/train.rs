@@ -99,11 +99,11 @@ impl TrainSettings {
         }
     }
 
-    fn verdict(&self, weights: &Weights, items: &[Item<'_>]) -> anyhow::Result<Verdict> {
-        let Some(path) = &self.verdict else {
-            return Ok(Unseen::new(weights, items, self.plan(), self.folds)?.verdict());
-        };
-        let text = fs::read_to_string(path).with_context(|| format!("reading {}", path.display()))?;
+    /// The verdict of an earlier trial, where there is one to be used.
+    fn known_verdict(&self) -> anyhow::Result<Option<Verdict>> {
+        let Some(path) = self.verdict.as_ref().filter(|_| !self.trial) else { return Ok(None) };
+        let text = fs::read_to_string(path)
+            .with_context(|| format!("reading {}, which `train --trial --verdict` writes", path.display()))?;
         serde_json::from_str(&text).with_context(|| format!("{} is no verdict", path.display()))
     }
 }
@@ -115,6 +115,8 @@ pub fn train(
     today: chrono::NaiveDate,
 ) -> anyhow::Result<(Figures, Option<Manifest>)> {
     tch::set_num_threads(i32::from(settings.model.threads));
+    // What is missing shall be missed before minutes of learning.
+    let known_verdict = settings.known_verdict()?;
     let (examples, held_out) = split::split(dataset::load(&settings.data)?);
     dataset::ensure_disjoint(&examples, &dataset::load_set_apart(&settings.set_apart)?)?;
     tracing::info!(learn_from = examples.len(), held_out = held_out.len(), "training");
@@ -135,7 +137,10 @@ pub fn train(
     }
     let tuned = learn(&weights, &items, settings.plan())?;
     let tensors = tensors(&weights, tuned, &items, settings.plan().kind);
-    let verdict = settings.verdict(&weights, &items)?;
+    let verdict = match known_verdict {
+        Some(verdict) => verdict,
+        None => Unseen::new(&weights, &items, settings.plan(), settings.folds)?.verdict(),
+    };
     let manifest = write(&settings.out, manifest(&items, verdict.clone()), &tensors, today)?;
     Ok((verdict.figures, Some(manifest)))
 }
