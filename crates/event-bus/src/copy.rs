@@ -88,7 +88,7 @@ impl Bus {
     async fn copy_to_subject(&self, subject: &str, events: &[Envelope]) -> Result<(), BusError> {
         for event in events {
             let sent =
-                self.client().publish_with_headers(subject.to_owned(), headers(event), payload(event)?);
+                self.client().publish_with_headers(subject.to_owned(), headers_of(event), payload(event)?);
             sent.await.map_err(|error| BusError::unavailable("publishing")(error.into()))?;
         }
         self.client().flush().await.map_err(|error| BusError::unavailable("publishing")(error.into()))
@@ -98,7 +98,7 @@ impl Bus {
         let mut acknowledgements = Vec::with_capacity(events.len());
         for event in events {
             let subject = format!("replay.{name}.{}.{}", subject::token(&event.type_name), event.subject);
-            let message = PublishMessage::build().payload(payload(event)?).headers(headers(event));
+            let message = PublishMessage::build().payload(payload(event)?).headers(headers_of(event));
             let sent = self.jetstream().send_publish(subject, message).await;
             let sent = sent.map_err(|error| BusError::unavailable("publishing")(error.into()))?;
             acknowledgements.push(sent.into_future());
@@ -110,15 +110,8 @@ impl Bus {
     }
 }
 
-/// What a copy says beside its event: everything but its place on our stream.
-fn headers(event: &Envelope) -> HeaderMap {
-    let mut headers = HeaderMap::new();
-    headers.insert(async_nats::header::NATS_MESSAGE_ID, event.id.to_string().as_str());
-    headers.insert(headers::POSITION, event.position.to_string().as_str());
-    if let Some(traceparent) = &event.metadata.traceparent {
-        headers.insert(headers::TRACEPARENT, traceparent.as_str());
-    }
-    headers
+fn headers_of(event: &Envelope) -> HeaderMap {
+    headers::of_copy(event, &event.id.to_string())
 }
 
 #[cfg(test)]

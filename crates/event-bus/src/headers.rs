@@ -35,14 +35,21 @@ pub(crate) fn message_id(envelope: &Envelope, last_sequence: u64, ids: MessageId
 /// known.
 #[must_use]
 pub(crate) fn of(envelope: &Envelope, id: &str, tail: Tail, last_id: Option<&str>) -> HeaderMap {
-    let mut headers = HeaderMap::new();
-    headers.insert(header::NATS_MESSAGE_ID, id);
+    let mut headers = of_copy(envelope, id);
     headers.insert(header::NATS_EXPECTED_LAST_SEQUENCE, tail.sequence.to_string().as_str());
     if let Some(last_id) = last_id {
         headers.insert(header::NATS_EXPECTED_LAST_MESSAGE_ID, last_id);
     }
-    headers.insert(POSITION, envelope.position.to_string().as_str());
     headers.insert(PREVIOUS_POSITION, tail.position.to_string().as_str());
+    headers
+}
+
+/// The headers of an event wherever it goes: everything but its place on our stream.
+#[must_use]
+pub(crate) fn of_copy(envelope: &Envelope, id: &str) -> HeaderMap {
+    let mut headers = HeaderMap::new();
+    headers.insert(header::NATS_MESSAGE_ID, id);
+    headers.insert(POSITION, envelope.position.to_string().as_str());
     if let Some(traceparent) = &envelope.metadata.traceparent {
         headers.insert(TRACEPARENT, traceparent.as_str());
     }

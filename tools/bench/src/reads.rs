@@ -34,7 +34,8 @@ pub async fn run(options: &Options, bed: &Bed, table: &mut Table) -> anyhow::Res
         // The first round makes connections and plans.
         if round > 0 {
             ratios.push(read.rate / selected.rate);
-            (reads, leasts) = ([reads, vec![read]].concat(), [leasts, vec![selected]].concat());
+            reads.push(read);
+            leasts.push(selected);
         }
     }
     let ratio = median(&ratios);
