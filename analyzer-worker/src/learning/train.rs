@@ -26,7 +26,7 @@ use crate::{
         adapters::Adapters,
         encoder::Weights,
         heads::{KNOWN, MANIFEST_FILE, Manifest, WEIGHTS_FILE},
-        precision::has_bf16_instructions,
+        precision::has_bf16_tiles,
         reading::embeddings,
         tokenizer::Tokenizer,
     },
@@ -93,8 +93,8 @@ impl TrainSettings {
             rank: self.rank,
             update_rate: self.update_rate,
             layer_rate: self.layer_rate,
-            // The passes are twice as fast in bf16 where the processor has it, and the weights are kept in f32.
-            kind: if has_bf16_instructions() { Kind::BFloat16 } else { Kind::Float },
+            // The weights are kept in f32 either way.
+            kind: if has_bf16_tiles() { Kind::BFloat16 } else { Kind::Float },
             seed: self.seed,
         }
     }

@@ -65,9 +65,19 @@ fn fastest(encoder: &Encoder, samples: &[&[i64]]) -> Duration {
     (0..ROUNDS).map(|_| round()).min().unwrap_or_default()
 }
 
-/// Whether Linux lists an instruction set that multiplies bf16 in hardware.
+fn has_bf16_instructions() -> bool {
+    has("avx512_bf16") || has_bf16_tiles()
+}
+
+/// Whether the processor multiplies whole tiles of bf16 (AMX), twice as fast as f32. One with `avx512_bf16` alone was half as
+/// fast.
 #[must_use]
-pub fn has_bf16_instructions() -> bool {
+pub fn has_bf16_tiles() -> bool {
+    has("amx_bf16")
+}
+
+/// Whether Linux lists an instruction set.
+fn has(instructions: &str) -> bool {
     let info = std::fs::read_to_string("/proc/cpuinfo").unwrap_or_default();
-    info.split_ascii_whitespace().any(|flag| matches!(flag, "amx_bf16" | "avx512_bf16"))
+    info.split_ascii_whitespace().any(|flag| flag == instructions)
 }
