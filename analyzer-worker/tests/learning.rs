@@ -10,7 +10,7 @@ use analyzer_worker::{
     learning::{
         dataset::Example,
         lesson::{FIXED_LAYERS, Item, prepare},
-        train::{TrainSettings, train},
+        train::train,
         tuning::{Plan, Tuned, tune},
     },
     model::{
@@ -21,14 +21,7 @@ use analyzer_worker::{
     },
     settings::PrecisionChoice,
 };
-use clap::Parser;
 use tch::{Kind, Tensor};
-
-#[derive(Parser)]
-struct Cli {
-    #[command(flatten)]
-    train: TrainSettings,
-}
 
 /// libtorch draws from one generator per process: whoever learns must be alone with it.
 static GENERATOR: Mutex<()> = Mutex::new(());
@@ -112,7 +105,8 @@ fn a_verdict_that_is_missing_is_missed_before_anything_is_learned() {
     let dir = dir.path().to_str().unwrap();
     let verdict = format!("{dir}/verdict.json");
     // Tickets and model, which are read later, are missing too.
-    let arguments = ["train", "--data", dir, "--model-dir", dir, "--out", dir, "--verdict", &verdict];
-    let error = train(&Cli::parse_from(arguments).train, chrono::NaiveDate::default()).unwrap_err();
+    let settings =
+        support::train_settings(&["--data", dir, "--model-dir", dir, "--out", dir, "--verdict", &verdict]);
+    let error = train(&settings, chrono::NaiveDate::default()).unwrap_err();
     assert!(format!("{error:#}").contains("verdict.json"), "{error:#}");
 }

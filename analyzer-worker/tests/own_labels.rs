@@ -8,17 +8,10 @@ use std::{fs, path::Path};
 
 use analyzer_worker::{
     analyst::Analyst,
-    learning::{own::train_own, train::TrainSettings},
+    learning::own::train_own,
     model::{LoadError, heads, own::MANIFEST_FILE},
     settings::{ModelSettings, PrecisionChoice},
 };
-use clap::Parser;
-
-#[derive(Parser)]
-struct Cli {
-    #[command(flatten)]
-    train: TrainSettings,
-}
 
 /// Texts that tell milk from bread, with a comma and a quote in them as exports have.
 fn csv() -> String {
@@ -44,14 +37,19 @@ fn learn(dir: &Path) -> ModelSettings {
     }
     let (data, dir_name) = (dir.join("tickets.csv"), dir.to_str().unwrap());
     fs::write(&data, csv()).unwrap();
-    let arguments = ["train", "--labels", "topic", "--data", data.to_str().unwrap(), "--out", dir_name];
-    let cli = Cli::parse_from(arguments.into_iter().chain([
+    let train = support::train_settings(&[
+        "--labels",
+        "topic",
+        "--data",
+        data.to_str().unwrap(),
+        "--out",
+        dir_name,
         "--heads-dir",
         dir_name,
         "--model-dir",
         model.model_dir.to_str().unwrap(),
-    ]));
-    let manifest = train_own(&cli.train).unwrap();
+    ]);
+    let manifest = train_own(&train).unwrap();
     assert_eq!(manifest.questions["topic"].labels, ["bread", "milk"]);
     assert!(manifest.questions["topic"].accuracy > 0.8, "{manifest:?}");
     ModelSettings { heads_dir: dir.to_owned(), ..model }

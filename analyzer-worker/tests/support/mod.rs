@@ -7,8 +7,10 @@ use std::{
 
 use analyzer_worker::{
     engine::{Engine, Request},
+    learning::train::TrainSettings,
     settings::{ModelSettings, PrecisionChoice},
 };
+use clap::Parser;
 
 /// The root of the workspace, where `.local` is.
 pub(crate) fn root() -> PathBuf {
@@ -47,6 +49,17 @@ pub(crate) fn engine() -> Engine {
 #[allow(dead_code, reason = "not every test file needs one")]
 pub(crate) fn own_engine() -> Engine {
     Engine::start(&settings(PrecisionChoice::F32)).unwrap()
+}
+
+/// What `train` with these arguments goes by.
+#[allow(dead_code, reason = "not every test file trains")]
+pub(crate) fn train_settings(arguments: &[&str]) -> TrainSettings {
+    #[derive(Parser)]
+    struct Cli {
+        #[command(flatten)]
+        train: TrainSettings,
+    }
+    Cli::parse_from(["train"].iter().chain(arguments)).train
 }
 
 /// A ticket from the form.
