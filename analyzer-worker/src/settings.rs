@@ -59,10 +59,12 @@ pub struct ModelSettings {
 /// Which number format to compute in.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
 pub enum PrecisionChoice {
-    /// bf16 where a check at start finds it faster and as good, else f32
+    /// The fastest that a check at start finds as good as f32
     Auto,
     /// 16 bits: fast on processors with AMX or AVX512 bf16 instructions
     Bf16,
     /// 32 bits: runs well everywhere
     F32,
+    /// Whole numbers of 16 bits: fast on processors with AVX-512 VNNI, refused on others
+    Int16,
 }

@@ -6,7 +6,8 @@ mod support;
 
 use analyzer_worker::{
     model::{
-        encoder::Weights,
+        encoder::{Weights, embeddings},
+        precision::{Encoder, Precision},
         tokenizer::{MAX_TOKENS, Tokenizer},
     },
     settings::PrecisionChoice,
@@ -56,29 +57,45 @@ fn the_packed_pass_agrees_with_rust_bert() {
     }
 }
 
+fn each_format(weights: &Weights) -> Vec<Encoder> {
+    let formats = [Precision::F32, Precision::Bf16, Precision::Int16];
+    formats.into_iter().filter_map(|format| Encoder::new(weights, format)).collect()
+}
+
 #[test]
 fn an_embedding_does_not_depend_on_its_batch() {
     let (tokenizer, weights) = load();
-    let encoder = weights.encoder(Kind::Float);
     let tokens = tokens(&tokenizer);
     let slices: Vec<_> = tokens.iter().map(Vec::as_slice).collect();
-    let together = tch::no_grad(|| encoder.embed(&slices));
-    for (index, ids) in slices.iter().enumerate() {
-        let alone = tch::no_grad(|| encoder.embed(&[ids]));
-        assert!(largest_difference(&together.get(index as i64), &alone.get(0)) < 1e-5);
+    for encoder in each_format(&weights) {
+        let within = if encoder.precision() == Precision::Bf16 { 1e-2 } else { 1e-5 };
+        let together = tch::no_grad(|| encoder.embed(&slices));
+        for (index, ids) in slices.iter().enumerate() {
+            let alone = tch::no_grad(|| encoder.embed(&[ids]));
+            let difference = largest_difference(&together.get(index as i64), &alone.get(0));
+            assert!(difference < within, "{difference} in {}", encoder.precision());
+        }
     }
 }
 
 #[test]
-fn sixteen_bits_point_the_same_way() {
+fn fewer_bits_point_the_same_way() {
     let (tokenizer, weights) = load();
     let tokens = tokens(&tokenizer);
     let slices: Vec<_> = tokens.iter().map(Vec::as_slice).collect();
-    let cosines = tch::no_grad(|| {
-        let (exact, short) = (weights.encoder(Kind::Float), weights.encoder(Kind::BFloat16));
-        (exact.embed(&slices) * short.embed(&slices)).sum_dim_intlist([-1i64].as_slice(), false, Kind::Float)
-    });
-    assert!(cosines.min().double_value(&[]) > 0.999);
+    let exact = tch::no_grad(|| weights.encoder(Kind::Float).states(&slices));
+    let exact = embeddings(&exact, &slices);
+    for encoder in each_format(&weights) {
+        let least = match encoder.precision() {
+            Precision::F32 => 0.999_999,
+            Precision::Bf16 => 0.999,
+            Precision::Int16 => 0.999_9,
+        };
+        let products = tch::no_grad(|| encoder.embed(&slices)) * &exact;
+        let cosines = products.sum_dim_intlist([-1i64].as_slice(), false, Kind::Float);
+        let cosine = cosines.min().double_value(&[]);
+        assert!(cosine > least, "{cosine} in {}", encoder.precision());
+    }
 }
 
 #[test]

@@ -2,13 +2,13 @@
 
 use std::{ops::Range, path::Path};
 
-use tch::{Kind, Tensor};
+use tch::Tensor;
 
 use super::{
     LoadError,
     adapters::Adapters,
-    encoder::{Encoder, Weights},
-    precision,
+    encoder::Weights,
+    precision::{self, Encoder, Precision},
     tokenizer::{Pieces, Tokenizer, Tokens},
 };
 use crate::settings::PrecisionChoice;
@@ -27,14 +27,15 @@ impl Embedder {
     /// format.
     pub fn load(model_dir: &Path, adapters: Adapters, choice: PrecisionChoice) -> Result<Self, LoadError> {
         let tokenizer = Tokenizer::load(model_dir)?;
-        let encoder = precision::choose(&Weights::load(model_dir)?.adapted(adapters), &tokenizer, choice);
+        let weights = Weights::load(model_dir)?.adapted(adapters);
+        let encoder = precision::choose(&weights, &tokenizer, choice)?;
         Ok(Self { tokenizer, encoder })
     }
 
     /// The number format it computes in.
     #[must_use]
-    pub const fn kind(&self) -> Kind {
-        self.encoder.kind()
+    pub fn precision(&self) -> Precision {
+        self.encoder.precision()
     }
 
     /// Cuts a text into word pieces.

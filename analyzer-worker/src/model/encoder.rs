@@ -17,9 +17,9 @@ use super::{LoadError, adapters::Adapters};
 const EPSILON: f64 = 1e-12;
 
 /// A matrix and its bias.
-struct Linear {
-    weight: Tensor,
-    bias: Tensor,
+pub(super) struct Linear {
+    pub(super) weight: Tensor,
+    pub(super) bias: Tensor,
 }
 
 impl Linear {
@@ -36,9 +36,9 @@ impl Linear {
 }
 
 /// Scale and shift of a layer norm.
-struct Norm {
-    scale: Tensor,
-    shift: Tensor,
+pub(super) struct Norm {
+    pub(super) scale: Tensor,
+    pub(super) shift: Tensor,
 }
 
 impl Norm {
@@ -48,13 +48,13 @@ impl Norm {
 }
 
 /// One transformer layer.
-struct Layer {
-    query_key_value: Linear,
-    attended: Linear,
-    attended_norm: Norm,
-    widen: Linear,
-    narrow: Linear,
-    output_norm: Norm,
+pub(super) struct Layer {
+    pub(super) query_key_value: Linear,
+    pub(super) attended: Linear,
+    pub(super) attended_norm: Norm,
+    pub(super) widen: Linear,
+    pub(super) narrow: Linear,
+    pub(super) output_norm: Norm,
 }
 
 impl Layer {
@@ -74,7 +74,7 @@ pub struct Encoder {
     words: Tensor,
     /// Position and token type embeddings added up: there is one token type.
     places: Tensor,
-    embedding_norm: Norm,
+    pub(super) embedding_norm: Norm,
     layers: Vec<Layer>,
     heads: i64,
     kind: Kind,
@@ -204,20 +204,9 @@ impl Encoder {
         self.words.size()[1]
     }
 
-    /// One embedding per text, `[texts, dimension]` in f32: the mean of its last hidden states, of length 1.
-    ///
-    /// # Panics
-    /// As [`Self::states`].
-    pub fn embed(&self, texts: &[&[i64]]) -> Tensor {
-        let mut start = 0;
-        let rows: Vec<_> = texts
-            .iter()
-            .map(|text| {
-                start += text.len();
-                (start - text.len()..start).collect()
-            })
-            .collect();
-        pool(&self.states(texts), &rows)
+    /// Leaves the embeddings alone: for those who take their states further in another way.
+    pub(super) fn take_layers(&mut self) -> Vec<Layer> {
+        std::mem::take(&mut self.layers)
     }
 
     /// The last hidden states of all texts, one text below the other, `[pieces, dimension]` in f32.
@@ -282,6 +271,19 @@ impl Encoder {
             .collect();
         Tensor::cat(&attended, 0)
     }
+}
+
+/// One embedding per text, `[texts, dimension]`, of the states of all: their mean, of length 1.
+pub fn embeddings(states: &Tensor, texts: &[&[i64]]) -> Tensor {
+    let mut start = 0;
+    let rows: Vec<_> = texts
+        .iter()
+        .map(|text| {
+            start += text.len();
+            (start - text.len()..start).collect()
+        })
+        .collect();
+    pool(states, &rows)
 }
 
 /// Means of groups of rows, of length 1, `[groups, dimension]`: one multiplication, whatever the groups are.

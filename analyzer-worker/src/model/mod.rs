@@ -4,7 +4,8 @@
 //! - [`tokenizer`]: text to word pieces
 //! - [`adapters`]: what was learned on top of the encoder
 //! - [`encoder`]: word pieces to their states, without padding
-//! - [`precision`]: whether 16 bits are as good and faster on this machine
+//! - [`rounded`]: the same in whole numbers
+//! - [`precision`]: which number format is good enough and fastest on this machine
 //! - [`embedder`]: tokenizer and encoder together, in batches of bounded size
 //! - [`reading`]: a batch of tickets, read once
 //! - [`passages`]: the sentences of a text as runs of its word pieces
@@ -28,6 +29,7 @@ pub mod own;
 pub mod passages;
 pub mod precision;
 pub mod reading;
+pub mod rounded;
 pub mod tags;
 pub mod tokenizer;
 
@@ -52,6 +54,9 @@ pub enum LoadError {
         /// What is wrong with it.
         reason: String,
     },
+    /// The settings ask for what this processor cannot do.
+    #[error(transparent)]
+    Unsupported(#[from] precision::Unsupported),
 }
 
 impl LoadError {

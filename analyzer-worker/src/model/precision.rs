@@ -1,17 +1,21 @@
-//! bf16 doubles the speed on processors with the right instructions and slows the others down, so it is not
-//! guessed: where the processor claims to have them, both formats run once at start and the better one stays.
+//! Fewer bits are faster on processors with the right instructions and slower on others, so it is not guessed: all
+//! formats that the processor claims to have run once at start, and the fastest of those that are good enough stays.
 
-use std::time::{Duration, Instant};
+use std::{
+    fmt,
+    time::{Duration, Instant},
+};
 
-use tch::Kind;
+use tch::{Kind, Tensor};
 
 use super::{
-    encoder::{Encoder, Weights},
+    encoder::{self, Weights},
+    rounded::RoundedEncoder,
     tokenizer::Tokenizer,
 };
 use crate::settings::PrecisionChoice;
 
-/// The least cosine between the embeddings of both formats.
+/// The least cosine between the embeddings of f32 and those of a format that takes its place.
 const SAME_ENOUGH: f64 = 0.999;
 /// Rounds of each format; the fastest counts, which foreign load disturbs least.
 const ROUNDS: usize = 4;
@@ -25,38 +29,125 @@ const SAMPLES: [&str; 4] = [
     "Thank you for the quick help with the new laptops, everything works and the whole team is happy.",
 ];
 
-/// Picks the encoder to compute with and says why in the log.
-#[must_use]
-pub fn choose(weights: &Weights, tokenizer: &Tokenizer, choice: PrecisionChoice) -> Encoder {
-    match choice {
-        PrecisionChoice::F32 => weights.encoder(Kind::Float),
-        PrecisionChoice::Bf16 => weights.encoder(Kind::BFloat16),
-        PrecisionChoice::Auto if !has_bf16_instructions() => {
-            tracing::info!(precision = "f32", "the processor has no bf16 instructions");
-            weights.encoder(Kind::Float)
-        }
-        PrecisionChoice::Auto => faster(weights, tokenizer),
+/// An encoder in one of the number formats.
+pub enum Encoder {
+    /// f32 or bf16, on libtorch.
+    Torch(encoder::Encoder),
+    /// Whole numbers, on the processor's own instructions.
+    Rounded(RoundedEncoder),
+}
+
+/// A number format.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Precision {
+    /// 32 bits.
+    F32,
+    /// The upper 16 of 32 bits.
+    Bf16,
+    /// Whole numbers of 16 bits with a scale for each row.
+    Int16,
+}
+
+impl fmt::Display for Precision {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        formatter.write_str(match self {
+            Self::F32 => "f32",
+            Self::Bf16 => "bf16",
+            Self::Int16 => "int16",
+        })
     }
 }
 
-fn faster(weights: &Weights, tokenizer: &Tokenizer) -> Encoder {
-    let (exact, short) = (weights.encoder(Kind::Float), weights.encoder(Kind::BFloat16));
+impl Encoder {
+    /// An encoder in this format. `None` where the processor has no instructions for it: f32 and bf16 run on all, if slowly.
+    #[must_use]
+    pub fn new(weights: &Weights, precision: Precision) -> Option<Self> {
+        Some(match precision {
+            Precision::F32 => Self::Torch(weights.encoder(Kind::Float)),
+            Precision::Bf16 => Self::Torch(weights.encoder(Kind::BFloat16)),
+            Precision::Int16 => Self::Rounded(RoundedEncoder::new(weights)?),
+        })
+    }
+
+    /// The number format it computes in.
+    #[must_use]
+    pub fn precision(&self) -> Precision {
+        match self {
+            Self::Torch(encoder) if encoder.kind() == Kind::BFloat16 => Precision::Bf16,
+            Self::Torch(_) => Precision::F32,
+            Self::Rounded(_) => Precision::Int16,
+        }
+    }
+
+    /// The last hidden states of all texts, one text below the other, `[pieces, dimension]` in f32.
+    ///
+    /// # Panics
+    /// As libtorch does, on a word piece outside of the vocabulary or a text over 512 pieces: the caller
+    /// truncates, and catches.
+    pub fn states(&self, texts: &[&[i64]]) -> Tensor {
+        match self {
+            Self::Torch(encoder) => encoder.states(texts),
+            Self::Rounded(encoder) => encoder.states(texts),
+        }
+    }
+
+    /// One embedding per text, `[texts, dimension]` in f32: the mean of its last hidden states, of length 1.
+    ///
+    /// # Panics
+    /// As [`Self::states`].
+    pub fn embed(&self, texts: &[&[i64]]) -> Tensor {
+        encoder::embeddings(&self.states(texts), texts)
+    }
+}
+
+/// Picks the encoder to compute with and says why in the log.
+///
+/// # Errors
+/// [`Unsupported`] where the settings name a format that this processor cannot compute in.
+pub fn choose(
+    weights: &Weights,
+    tokenizer: &Tokenizer,
+    choice: PrecisionChoice,
+) -> Result<Encoder, Unsupported> {
+    let wanted = match choice {
+        PrecisionChoice::F32 => Precision::F32,
+        PrecisionChoice::Bf16 => Precision::Bf16,
+        PrecisionChoice::Int16 => Precision::Int16,
+        PrecisionChoice::Auto => return Ok(fastest(weights, tokenizer)),
+    };
+    Encoder::new(weights, wanted).ok_or(Unsupported(wanted))
+}
+
+/// The processor has no instructions for the format that the settings ask for.
+#[derive(Debug, thiserror::Error)]
+#[error("this processor does not multiply {0}: leave ANALYZER_PRECISION at auto")]
+pub struct Unsupported(Precision);
+
+fn fastest(weights: &Weights, tokenizer: &Tokenizer) -> Encoder {
     let samples = SAMPLES.map(|text| tokenizer.encode(text).ids);
     let samples: Vec<&[i64]> = samples.iter().map(Vec::as_slice).collect();
-    let cosine = least_cosine(&exact, &short, &samples);
-    let (f32_time, bf16_time) = (fastest(&exact, &samples), fastest(&short, &samples));
-    let is_bf16 = bf16_time < f32_time && cosine >= SAME_ENOUGH;
-    let precision = if is_bf16 { "bf16" } else { "f32" };
-    tracing::info!(precision, cosine, ?f32_time, ?bf16_time, "compared the number formats");
-    if is_bf16 { short } else { exact }
+    let exact = Encoder::Torch(weights.encoder(Kind::Float));
+    let right = tch::no_grad(|| exact.embed(&samples));
+    let mut best = (time(&exact, &samples), exact);
+    let others = [has_bf16_instructions().then_some(Precision::Bf16), Some(Precision::Int16)];
+    for precision in others.into_iter().flatten() {
+        let Some(other) = Encoder::new(weights, precision) else { continue };
+        let cosine = least_cosine(&right, &tch::no_grad(|| other.embed(&samples)));
+        let taken = time(&other, &samples);
+        tracing::info!(%precision, cosine, ?taken, against = ?best.0, "compared a number format");
+        if taken < best.0 && cosine >= SAME_ENOUGH {
+            best = (taken, other);
+        }
+    }
+    tracing::info!(precision = %best.1.precision(), "settled on a number format");
+    best.1
 }
 
-fn least_cosine(one: &Encoder, other: &Encoder, samples: &[&[i64]]) -> f64 {
-    let product = tch::no_grad(|| one.embed(samples) * other.embed(samples));
-    product.sum_dim_intlist([-1i64].as_slice(), false, Kind::Float).min().double_value(&[])
+fn least_cosine(one: &Tensor, other: &Tensor) -> f64 {
+    (one * other).sum_dim_intlist([-1i64].as_slice(), false, Kind::Float).min().double_value(&[])
 }
 
-fn fastest(encoder: &Encoder, samples: &[&[i64]]) -> Duration {
+fn time(encoder: &Encoder, samples: &[&[i64]]) -> Duration {
     let round = || {
         let start = Instant::now();
         let _ = tch::no_grad(|| encoder.embed(samples));
