@@ -149,12 +149,14 @@ async fn a_reader_skips_nothing_whatever_sixteen_writers_do() {
     let pool = pool(40).await;
     let store = EventStore::open(pool.clone()).await.unwrap();
     let (committed, end) = (Arc::new(AtomicI64::new(0)), Arc::new(AtomicI64::new(i64::MAX)));
+    // Half of them share a process's writer, the others have one each. All are open before the first is killed.
+    let mut stores = vec![store.clone(); WRITERS as usize];
+    for own in stores.iter_mut().step_by(2) {
+        *own = EventStore::open(pool.clone()).await.unwrap();
+    }
     let reader = tokio::spawn(follow(store.clone(), end.clone()));
     let mut writers = JoinSet::new();
-    for writer in 0..WRITERS {
-        // Half of them share a process's writer, the others have one each.
-        let store =
-            if writer % 2 == 0 { store.clone() } else { EventStore::open(pool.clone()).await.unwrap() };
+    for (writer, store) in (0..).zip(stores) {
         writers.spawn(write(store, writer, target, committed.clone()));
     }
     while let Some(written) = writers.join_next().await {
