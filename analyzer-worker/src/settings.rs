@@ -42,7 +42,7 @@ pub struct ModelSettings {
     /// Threads that analyze, each with a model of its own (180 MB): tickets side by side
     #[arg(long, env = "ANALYZER_WORKERS", default_value_t = 1, value_parser = clap::value_parser!(u8).range(1..=64))]
     pub workers: u8,
-    /// Number format of the encoder
+    /// Number format of the encoder, and what computes in it
     #[arg(long, env = "ANALYZER_PRECISION", value_enum, default_value_t = PrecisionChoice::Auto)]
     pub precision: PrecisionChoice,
     /// Tickets that may wait for the model; more callers wait outside
@@ -56,7 +56,7 @@ pub struct ModelSettings {
     pub patience: u16,
 }
 
-/// Which number format to compute in.
+/// Which number format to compute in, and with what.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
 pub enum PrecisionChoice {
     /// The fastest that a check at start finds as good as f32
@@ -67,4 +67,6 @@ pub enum PrecisionChoice {
     F32,
     /// Whole numbers of 16 bits: fast on processors with AVX-512 VNNI, refused on others
     Int16,
+    /// The first CUDA device: for analyzers built with a libtorch for GPUs, refused by others
+    Gpu,
 }

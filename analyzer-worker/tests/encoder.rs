@@ -7,7 +7,7 @@ mod support;
 use analyzer_worker::{
     model::{
         encoder::{Weights, embeddings},
-        precision::{Encoder, Precision},
+        precision::{Encoder, Precision, choose},
         tokenizer::{MAX_TOKENS, Tokenizer},
     },
     settings::PrecisionChoice,
@@ -58,7 +58,7 @@ fn the_packed_pass_agrees_with_rust_bert() {
 }
 
 fn each_format(weights: &Weights) -> Vec<Encoder> {
-    let formats = [Precision::F32, Precision::Bf16, Precision::Int16];
+    let formats = [Precision::F32, Precision::Bf16, Precision::Int16, Precision::Gpu];
     formats.into_iter().filter_map(|format| Encoder::new(weights, format)).collect()
 }
 
@@ -68,7 +68,8 @@ fn an_embedding_does_not_depend_on_its_batch() {
     let tokens = tokens(&tokenizer);
     let slices: Vec<_> = tokens.iter().map(Vec::as_slice).collect();
     for encoder in each_format(&weights) {
-        let within = if encoder.precision() == Precision::Bf16 { 1e-2 } else { 1e-5 };
+        let within =
+            if matches!(encoder.precision(), Precision::Bf16 | Precision::Gpu) { 1e-2 } else { 1e-5 };
         let together = tch::no_grad(|| encoder.embed(&slices));
         for (index, ids) in slices.iter().enumerate() {
             let alone = tch::no_grad(|| encoder.embed(&[ids]));
@@ -88,13 +89,24 @@ fn fewer_bits_point_the_same_way() {
     for encoder in each_format(&weights) {
         let least = match encoder.precision() {
             Precision::F32 => 0.999_999,
-            Precision::Bf16 => 0.999,
+            Precision::Bf16 | Precision::Gpu => 0.999,
             Precision::Int16 => 0.999_9,
         };
         let products = tch::no_grad(|| encoder.embed(&slices)) * &exact;
         let cosines = products.sum_dim_intlist([-1i64].as_slice(), false, Kind::Float);
         let cosine = cosines.min().double_value(&[]);
         assert!(cosine > least, "{cosine} in {}", encoder.precision());
+    }
+}
+
+#[test]
+fn a_format_that_the_machine_lacks_is_refused_by_its_name() {
+    let (tokenizer, weights) = load();
+    match choose(&weights, &tokenizer, PrecisionChoice::Gpu) {
+        Ok(encoder) => assert!(tch::Cuda::is_available() && encoder.precision() == Precision::Gpu),
+        Err(refusal) => {
+            assert!(!tch::Cuda::is_available() && refusal.to_string().contains("GPU"), "{refusal}")
+        }
     }
 }
 

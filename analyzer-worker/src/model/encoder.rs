@@ -69,7 +69,7 @@ impl Layer {
     }
 }
 
-/// The encoder, in one number format.
+/// The encoder, in one number format, on one device.
 pub struct Encoder {
     words: Tensor,
     /// Position and token type embeddings added up: there is one token type.
@@ -78,6 +78,7 @@ pub struct Encoder {
     layers: Vec<Layer>,
     heads: i64,
     kind: Kind,
+    device: Device,
 }
 
 /// rust-bert's model with the weights loaded, of which encoders are made.
@@ -115,12 +116,19 @@ impl Weights {
         self.variables.variables()
     }
 
-    /// An encoder of these weights that computes in `kind`.
+    /// An encoder of these weights that computes in `kind` on the processor.
     #[must_use]
     pub fn encoder(&self, kind: Kind) -> Encoder {
+        self.encoder_on(Device::Cpu, kind)
+    }
+
+    /// An encoder of these weights that computes in `kind` on `device`.
+    #[must_use]
+    pub fn encoder_on(&self, device: Device, kind: Kind) -> Encoder {
         let named = self.named();
         let get = |name: &str| {
-            tch::no_grad(|| self.adapters.applied(name, &named[name]).detach().to_kind(kind).contiguous())
+            let adapted = || self.adapters.applied(name, &named[name]).detach();
+            tch::no_grad(|| adapted().to_kind(kind).contiguous().to_device(device))
         };
         let encoder = self.assemble(kind, &get);
         Encoder {
@@ -134,6 +142,7 @@ impl Weights {
         let places = get("embeddings.position_embeddings.weight")
             + get("embeddings.token_type_embeddings.weight").select(0, 0);
         Encoder {
+            device: places.device(),
             words: get("embeddings.word_embeddings.weight"),
             places,
             embedding_norm: norm(get, "embeddings.LayerNorm"),
@@ -177,7 +186,7 @@ struct Packing {
 }
 
 impl Packing {
-    fn new(lengths: impl Iterator<Item = i64>, heads: i64, kind: Kind) -> Self {
+    fn new(lengths: impl Iterator<Item = i64>, heads: i64, format: (Kind, Device)) -> Self {
         let spans: Vec<_> = lengths
             .scan(0, |next, length| {
                 let start = std::mem::replace(next, *next + length);
@@ -185,7 +194,7 @@ impl Packing {
             })
             .collect();
         // tch 0.17 hands "no mask" to libtorch 2.4 as an undefined tensor, which throws: a mask of zeros does not.
-        let zero = Tensor::zeros([1, 1, 1, 1], (kind, Device::Cpu));
+        let zero = Tensor::zeros([1, 1, 1, 1], format);
         let masks = spans.iter().map(|&(_, l)| zero.expand([1, heads, l, l], false)).collect();
         Self { spans, masks }
     }
@@ -196,6 +205,12 @@ impl Encoder {
     #[must_use]
     pub const fn kind(&self) -> Kind {
         self.kind
+    }
+
+    /// What computes it.
+    #[must_use]
+    pub const fn device(&self) -> Device {
+        self.device
     }
 
     /// Length of an embedding.
@@ -219,7 +234,9 @@ impl Encoder {
             return Tensor::zeros([0, self.dimension()], (Kind::Float, Device::Cpu));
         }
         let lengths: Vec<_> = texts.iter().map(|text| text.len() as i64).collect();
-        self.through(0..self.layers.len(), self.embeddings(texts), &lengths).to_kind(Kind::Float)
+        self.through(0..self.layers.len(), self.embeddings(texts), &lengths)
+            .to_kind(Kind::Float)
+            .to_device(Device::Cpu)
     }
 
     /// The states of one text after the first `layers` layers, `[pieces, dimension]`.
@@ -236,15 +253,15 @@ impl Encoder {
     }
 
     fn through(&self, layers: Range<usize>, state: Tensor, lengths: &[i64]) -> Tensor {
-        let packing = Packing::new(lengths.iter().copied(), self.heads, self.kind);
+        let packing = Packing::new(lengths.iter().copied(), self.heads, (self.kind, self.device));
         self.layers[layers].iter().fold(state, |state, layer| self.layer(layer, &state, &packing))
     }
 
     fn embeddings(&self, texts: &[&[i64]]) -> Tensor {
         let ids: Vec<i64> = texts.iter().flat_map(|text| text.iter().copied()).collect();
         let places: Vec<i64> = texts.iter().flat_map(|text| 0..text.len() as i64).collect();
-        let sum = self.words.index_select(0, &Tensor::from_slice(&ids))
-            + self.places.index_select(0, &Tensor::from_slice(&places));
+        let here = |numbers: &[i64]| Tensor::from_slice(numbers).to_device(self.device);
+        let sum = self.words.index_select(0, &here(&ids)) + self.places.index_select(0, &here(&places));
         self.embedding_norm.forward(&sum)
     }
 

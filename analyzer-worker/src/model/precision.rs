@@ -1,12 +1,12 @@
 //! Fewer bits are faster on processors with the right instructions and slower on others, so it is not guessed: all
-//! formats that the processor claims to have run once at start, and the fastest of those that are good enough stays.
+//! formats that the machine claims to have run once at start, and the fastest of those that are good enough stays.
 
 use std::{
     fmt,
     time::{Duration, Instant},
 };
 
-use tch::{Kind, Tensor};
+use tch::{Cuda, Device, Kind, Tensor};
 
 use super::{
     encoder::{self, Weights},
@@ -31,13 +31,13 @@ const SAMPLES: [&str; 4] = [
 
 /// An encoder in one of the number formats.
 pub enum Encoder {
-    /// f32 or bf16, on libtorch.
+    /// f32, bf16, or on a GPU, by libtorch.
     Torch(encoder::Encoder),
     /// Whole numbers, on the processor's own instructions.
     Rounded(RoundedEncoder),
 }
 
-/// A number format.
+/// A number format, and what computes in it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Precision {
     /// 32 bits.
@@ -46,6 +46,8 @@ pub enum Precision {
     Bf16,
     /// Whole numbers of 16 bits with a scale for each row.
     Int16,
+    /// bf16 on the first CUDA device.
+    Gpu,
 }
 
 impl fmt::Display for Precision {
@@ -54,18 +56,21 @@ impl fmt::Display for Precision {
             Self::F32 => "f32",
             Self::Bf16 => "bf16",
             Self::Int16 => "int16",
+            Self::Gpu => "bf16 on a GPU",
         })
     }
 }
 
 impl Encoder {
-    /// An encoder in this format. `None` where the processor has no instructions for it: f32 and bf16 run on all, if slowly.
+    /// An encoder in this format. `None` where the machine has nothing for it: f32 and bf16 run on all, if slowly.
     #[must_use]
     pub fn new(weights: &Weights, precision: Precision) -> Option<Self> {
         Some(match precision {
             Precision::F32 => Self::Torch(weights.encoder(Kind::Float)),
             Precision::Bf16 => Self::Torch(weights.encoder(Kind::BFloat16)),
             Precision::Int16 => Self::Rounded(RoundedEncoder::new(weights)?),
+            Precision::Gpu if !Cuda::is_available() => return None,
+            Precision::Gpu => Self::Torch(weights.encoder_on(Device::Cuda(0), Kind::BFloat16)),
         })
     }
 
@@ -73,6 +78,7 @@ impl Encoder {
     #[must_use]
     pub fn precision(&self) -> Precision {
         match self {
+            Self::Torch(encoder) if encoder.device().is_cuda() => Precision::Gpu,
             Self::Torch(encoder) if encoder.kind() == Kind::BFloat16 => Precision::Bf16,
             Self::Torch(_) => Precision::F32,
             Self::Rounded(_) => Precision::Int16,
@@ -103,7 +109,7 @@ impl Encoder {
 /// Picks the encoder to compute with and says why in the log.
 ///
 /// # Errors
-/// [`Unsupported`] where the settings name a format that this processor cannot compute in.
+/// [`Unsupported`] where the settings name a format that this machine cannot compute in.
 pub fn choose(
     weights: &Weights,
     tokenizer: &Tokenizer,
@@ -113,14 +119,15 @@ pub fn choose(
         PrecisionChoice::F32 => Precision::F32,
         PrecisionChoice::Bf16 => Precision::Bf16,
         PrecisionChoice::Int16 => Precision::Int16,
+        PrecisionChoice::Gpu => Precision::Gpu,
         PrecisionChoice::Auto => return Ok(fastest(weights, tokenizer)),
     };
     Encoder::new(weights, wanted).ok_or(Unsupported(wanted))
 }
 
-/// The processor has no instructions for the format that the settings ask for.
+/// The machine has nothing to compute with in the format that the settings ask for.
 #[derive(Debug, thiserror::Error)]
-#[error("this processor does not multiply {0}: leave ANALYZER_PRECISION at auto")]
+#[error("this machine cannot compute in {0}: leave ANALYZER_PRECISION at auto")]
 pub struct Unsupported(Precision);
 
 fn fastest(weights: &Weights, tokenizer: &Tokenizer) -> Encoder {
@@ -129,8 +136,8 @@ fn fastest(weights: &Weights, tokenizer: &Tokenizer) -> Encoder {
     let exact = Encoder::Torch(weights.encoder(Kind::Float));
     let right = tch::no_grad(|| exact.embed(&samples));
     let mut best = (time(&exact, &samples), exact);
-    let others = [has_bf16_instructions().then_some(Precision::Bf16), Some(Precision::Int16)];
-    for precision in others.into_iter().flatten() {
+    let bf16 = has_bf16_instructions().then_some(Precision::Bf16);
+    for precision in bf16.into_iter().chain([Precision::Int16, Precision::Gpu]) {
         let Some(other) = Encoder::new(weights, precision) else { continue };
         let cosine = least_cosine(&right, &tch::no_grad(|| other.embed(&samples)));
         let taken = time(&other, &samples);
