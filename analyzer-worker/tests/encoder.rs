@@ -105,7 +105,7 @@ fn a_format_that_the_machine_lacks_is_refused_by_its_name() {
     match choose(&weights, &tokenizer, PrecisionChoice::Gpu) {
         Ok(encoder) => assert!(tch::Cuda::is_available() && encoder.precision() == Precision::Gpu),
         Err(refusal) => {
-            assert!(!tch::Cuda::is_available() && refusal.to_string().contains("GPU"), "{refusal}")
+            assert!(!tch::Cuda::is_available() && refusal.to_string().contains("GPU"), "{refusal}");
         }
     }
 }
