@@ -36,7 +36,7 @@ pub struct ModelSettings {
     /// Folder of the trained heads: heads.safetensors, heads.json
     #[arg(long, env = "ANALYZER_HEADS_DIR", default_value = "analyzer-worker/model")]
     pub heads_dir: PathBuf,
-    /// Threads of one matrix multiplication. 1 is best where processes share the cores
+    /// Threads of one matrix multiplication (whole numbers: always 1). 1 is best where processes share the cores
     #[arg(long, env = "ANALYZER_THREADS", default_value_t = 1, value_parser = clap::value_parser!(u8).range(1..=64))]
     pub threads: u8,
     /// Threads that analyze, each with a model of its own (180 MB): tickets side by side
