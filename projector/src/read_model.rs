@@ -55,6 +55,25 @@ pub struct Ticket {
     pub satisfaction: Option<i16>,
 }
 
+/// The labels that lists filter by, in the order of `projector.label_sets`' columns: status, requested type, category,
+/// priority, sentiment, route.
+pub(crate) type LabelSet<Label> = [Option<Label>; 6];
+
+impl Ticket {
+    /// Which labels this ticket has together.
+    pub(crate) fn label_set(&self) -> LabelSet<&str> {
+        let Self { status, request_type, category, priority, sentiment, route, .. } = self;
+        [
+            Some(status),
+            Some(request_type),
+            category.as_deref(),
+            priority.as_deref(),
+            sentiment.as_deref(),
+            route.as_deref(),
+        ]
+    }
+}
+
 /// Where a ticket stands, as the column holds it.
 pub mod status {
     /// Somebody works on it, or should.

@@ -304,8 +304,7 @@ impl Asked<'_> {
 fn most_of_one_set(tickets: &[Ticket]) -> i64 {
     let mut sets = HashMap::new();
     for ticket in tickets {
-        let Ticket { status, request_type, category, priority, sentiment, route, .. } = ticket;
-        *sets.entry((status, request_type, category, priority, sentiment, route)).or_insert(0) += 1;
+        *sets.entry(ticket.label_set()).or_insert(0) += 1;
     }
     sets.into_values().max().unwrap_or(0)
 }
