@@ -8,7 +8,7 @@ use regex::Regex;
 /// What a wording speaks about, and the pattern that finds it in lower-case text.
 const CUES: [(&str, &str); 26] = [
     (
-        "a deadline within hours",
+        "today or the next hours",
         r"\b(?:today|tonight|this (?:afternoon|evening|morning)|by noon|right now|immediately|within (?:the|an|two|three|\d+) (?:next )?hours?|in (?:half )?an hour|in (?:two|three|\d+) (?:hours|minutes)|(?:by|at|until|before) \d{1,2}(?:[:.]\d\d|\s?[ap]m))\b",
     ),
     ("a deadline tomorrow", r"\btomorrow\b|\bfirst thing in the morning\b"),
@@ -176,7 +176,7 @@ mod tests {
         let circumstances = named.circumstances;
         assert!(
             circumstances.contains(&"everybody affected")
-                && circumstances.contains(&"a deadline within hours"),
+                && circumstances.contains(&"today or the next hours"),
             "{circumstances:?}"
         );
         assert_eq!(named.topics, ["rented platforms"]);

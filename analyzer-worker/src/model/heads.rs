@@ -126,7 +126,7 @@ impl Heads {
         }
         let known = tensors.remove(KNOWN).ok_or_else(|| format!("no tensor {KNOWN}"))?;
         let shape = shape(known.size()[1]);
-        let known = Known::new(known, &manifest.known)?;
+        let known = Known::new(&known, &manifest.known)?;
         let adapters = Adapters::new(&tensors);
         let net = Net::new(tensors, &shape).map_err(|error| error.to_string())?;
         Ok(Self { manifest, net, adapters, known, own: Own::default() })
