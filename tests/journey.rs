@@ -29,7 +29,8 @@ impl Hub {
     async fn start() -> Self {
         let _ = rustls::crypto::ring::default_provider().install_default();
         let dir = tempfile::tempdir().unwrap();
-        let root = Path::new(env!("CARGO_MANIFEST_DIR")).parent().unwrap();
+        // Not the folder it was compiled in: clones may share a target directory.
+        let root = Path::new("..").canonicalize().unwrap();
         let options = StackOptions {
             data_dir: dir.path().to_owned(),
             bin_dir: programs(),

@@ -7,22 +7,15 @@ use std::{collections::BTreeSet, fs, path::Path};
 
 use schemas::{Envelope, TicketEvent, contract};
 
-fn folder(name: &str) -> std::path::PathBuf {
-    Path::new(env!("CARGO_MANIFEST_DIR")).join(name)
-}
-
 fn file_names(name: &str) -> BTreeSet<String> {
-    fs::read_dir(folder(name))
-        .unwrap()
-        .map(|entry| entry.unwrap().file_name().into_string().unwrap())
-        .collect()
+    fs::read_dir(name).unwrap().map(|entry| entry.unwrap().file_name().into_string().unwrap()).collect()
 }
 
 #[test]
 fn committed_schemas_are_the_generated_ones() {
     let update = std::env::var_os("UPDATE_SCHEMAS").is_some();
     for (file, schema) in contract::documents() {
-        let path = folder("json").join(&file);
+        let path = Path::new("json").join(&file);
         let generated = serde_json::to_string_pretty(&schema).unwrap() + "\n";
         if update {
             fs::write(&path, &generated).unwrap();
@@ -46,7 +39,7 @@ fn every_event_version_has_a_golden_sample() {
 #[test]
 fn every_golden_sample_still_reads_and_writes_back_unchanged() {
     for file in file_names("golden") {
-        let text = fs::read_to_string(folder("golden").join(&file)).unwrap();
+        let text = fs::read_to_string(Path::new("golden").join(&file)).unwrap();
         let envelope: Envelope = serde_json::from_str(&text).unwrap_or_else(|e| panic!("{file}: {e}"));
         let event = envelope.event().unwrap_or_else(|e| panic!("{file}: {e:?}"));
         let sample: serde_json::Value = serde_json::from_str(&text).unwrap();
@@ -64,7 +57,7 @@ fn every_golden_sample_fits_its_schema() {
         jsonschema::validator_for(schema.as_value()).unwrap()
     };
     for file in file_names("golden") {
-        let text = fs::read_to_string(folder("golden").join(&file)).unwrap();
+        let text = fs::read_to_string(Path::new("golden").join(&file)).unwrap();
         let sample: serde_json::Value = serde_json::from_str(&text).unwrap();
         schema_of("envelope").validate(&sample).unwrap_or_else(|e| panic!("{file}: {e}"));
         let name = sample["type"].as_str().unwrap();

@@ -12,9 +12,10 @@ use analyzer_worker::{
 };
 use clap::Parser;
 
-/// The root of the workspace, where `.local` is.
+/// The root of the workspace, where `.local` is: seen from where cargo runs tests, which is not where it compiled them if
+/// clones share a target directory.
 pub(crate) fn root() -> PathBuf {
-    Path::new(env!("CARGO_MANIFEST_DIR")).parent().unwrap().to_owned()
+    Path::new("..").canonicalize().unwrap()
 }
 
 /// The installed encoder with the committed heads.
