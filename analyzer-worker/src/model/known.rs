@@ -13,9 +13,8 @@ pub const NEIGHBOURS: usize = 5;
 
 /// Embeddings and labels of known tickets.
 pub struct Known {
-    /// Rounded: each ticket is compared with all of these, and half the bytes are read in half the time.
-    embeddings: Vec<i16>,
-    dimension: usize,
+    /// Rounded: each ticket is compared with all of these, which takes whole numbers a third of the time.
+    embeddings: Vec<Vec<i16>>,
     labels: BTreeMap<Question, Vec<usize>>,
 }
 
@@ -28,22 +27,24 @@ impl Known {
             _ => Err(format!("the known tickets lack labels of {}", question.name())),
         };
         let labels = Question::ALL.into_iter().map(of).collect::<Result<_, _>>()?;
-        let dimension = embeddings.first().map_or(1, Vec::len);
-        Ok(Self { embeddings: embeddings.iter().flat_map(|row| rounded(row)).collect(), dimension, labels })
+        Ok(Self { embeddings: embeddings.iter().map(|row| rounded(row)).collect(), labels })
     }
 
     /// The nearest known tickets of each embedding, `[tickets, dimension]`, nearest first.
     #[must_use]
     pub fn nearest(&self, embeddings: &Tensor) -> Vec<Vec<usize>> {
-        let asked: Vec<Vec<i16>> = rows(embeddings).iter().map(|row| rounded(row).collect()).collect();
-        let mut products = vec![Vec::with_capacity(self.embeddings.len() / self.dimension); asked.len()];
-        // Reading the known ones takes longer than multiplying them, so each is read once for all that are asked about.
-        for (ticket, known) in self.embeddings.chunks_exact(self.dimension).enumerate() {
-            for (products, asked) in products.iter_mut().zip(&asked) {
-                products.push((Reverse(product(known, asked)), ticket));
-            }
+        rows(embeddings).iter().map(|row| self.nearest_to(&rounded(row))).collect()
+    }
+
+    fn nearest_to(&self, embedding: &[i16]) -> Vec<usize> {
+        let products = self.embeddings.iter().map(|known| Reverse(product(known, embedding)));
+        let mut tickets: Vec<_> = products.zip(0..).collect();
+        if tickets.len() > NEIGHBOURS {
+            tickets.select_nth_unstable(NEIGHBOURS);
+            tickets.truncate(NEIGHBOURS);
         }
-        products.into_iter().map(first).collect()
+        tickets.sort_unstable();
+        tickets.into_iter().map(|(_, ticket)| ticket).collect()
     }
 
     /// How many of `neighbours` carry the label, in words.
@@ -56,19 +57,9 @@ impl Known {
     }
 }
 
-/// The first few in order.
-fn first(mut products: Vec<(Reverse<i32>, usize)>) -> Vec<usize> {
-    if products.len() > NEIGHBOURS {
-        products.select_nth_unstable(NEIGHBOURS);
-        products.truncate(NEIGHBOURS);
-    }
-    products.sort_unstable();
-    products.into_iter().map(|(_, ticket)| ticket).collect()
-}
-
 /// Of a vector of length 1, so that no product of two leaves 32 bits.
-fn rounded(embedding: &[f32]) -> impl Iterator<Item = i16> {
-    embedding.iter().map(|number| (number * f32::from(i16::MAX)).round() as i16)
+fn rounded(embedding: &[f32]) -> Vec<i16> {
+    embedding.iter().map(|number| (number * f32::from(i16::MAX)).round() as i16).collect()
 }
 
 /// In a form that compilers turn into multiplications of eight pairs at a time on any x86-64.
