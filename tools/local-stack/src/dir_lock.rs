@@ -13,7 +13,7 @@ use crate::error::{Doing, Error, Result};
 /// Holds a directory for as long as it lives.
 #[derive(Debug)]
 pub(crate) struct DirLock {
-    _file: File,
+    file: File,
 }
 
 impl DirLock {
@@ -35,7 +35,14 @@ impl DirLock {
         }
         file.set_len(0).doing(doing)?;
         write!(file, "{}", std::process::id()).doing(doing)?;
-        Ok(Self { _file: file })
+        Ok(Self { file })
+    }
+}
+
+impl Drop for DirLock {
+    /// Closing the file would leave the lock with every child that was forked meanwhile and has not become its program yet.
+    fn drop(&mut self) {
+        let _ = flock(&self.file, FlockOperation::Unlock);
     }
 }
 
@@ -59,6 +66,17 @@ mod tests {
         let held = DirLock::take(dir.path(), &file).unwrap();
         let refused = DirLock::take(dir.path(), &file).unwrap_err().to_string();
         assert!(refused.contains(&std::process::id().to_string()), "{refused}");
+        drop(held);
+        DirLock::take(dir.path(), &file).unwrap();
+    }
+
+    #[test]
+    fn it_is_given_back_while_a_child_that_is_being_started_has_the_file_open() {
+        let dir = tempfile::tempdir().unwrap();
+        let file = dir.path().join("lock");
+        let held = DirLock::take(dir.path(), &file).unwrap();
+        // What a child has between fork and exec.
+        let _inherited = held.file.try_clone().unwrap();
         drop(held);
         DirLock::take(dir.path(), &file).unwrap();
     }
