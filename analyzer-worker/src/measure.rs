@@ -10,6 +10,7 @@ use std::{
 
 use anyhow::{Context as _, bail};
 use clap::Args;
+use schemas::analysis::Analysis;
 use serde::Deserialize;
 use serde_json::{Value, json};
 use tch::{Device, Kind, Tensor};
@@ -21,6 +22,8 @@ use crate::{
     settings::{ModelSettings, PrecisionChoice},
 };
 
+/// Tickets that are analyzed at a time where no time counts.
+const CHUNK: usize = 16;
 /// Rows of the multiplication that shows the processor's limit.
 const LIMIT_ROWS: i64 = 1024;
 
@@ -42,8 +45,8 @@ struct Line {
     request_type: String,
 }
 
-/// Answers until standard input ends: `embed N`, `analyze N` (N tickets at a time), `cosines` (of the
-/// embeddings and those in f32), `limit`, `memory`.
+/// Answers until standard input ends: `embed N`, `analyze N` (N tickets at a time), `sameness`
+/// (with what f32 answers), `limit`, `memory`.
 ///
 /// # Errors
 /// When the model or the texts cannot be had, or a line asks for something else.
@@ -72,7 +75,7 @@ pub fn measure(settings: &MeasureSettings) -> anyhow::Result<()> {
                 Ok(())
             })?,
             ["limit"] => limit(analyst.embedder().precision()),
-            ["cosines"] => cosines(&settings.model, &analyst, &tickets)?,
+            ["sameness"] => sameness(&settings.model, &analyst, &tickets)?,
             ["memory"] => json!({ "resident": resident() }),
             _ => bail!("cannot measure {line:?}"),
         })?;
@@ -110,15 +113,36 @@ fn timed(
     Ok(json!({ "seconds": seconds, "p50": ms(at(0.5)), "p99": ms(at(0.99)) }))
 }
 
-/// The mean and the least cosine of the tickets' embeddings and those that f32 makes.
-fn cosines(settings: &ModelSettings, analyst: &Analyst, tickets: &[Request]) -> anyhow::Result<Value> {
+/// The mean and the least cosine of the tickets' embeddings and those that f32 makes, and how many decisions (category,
+/// priority, kind, sentiment and route of each ticket) came out otherwise than in f32.
+fn sameness(settings: &ModelSettings, analyst: &Analyst, tickets: &[Request]) -> anyhow::Result<Value> {
     let exact = Analyst::load(&ModelSettings { precision: PrecisionChoice::F32, ..settings.clone() })?;
     let texts: Vec<_> = tickets.iter().map(|ticket| ticket.description.as_str()).collect();
     let products = exact.embedder().embed(&texts) * analyst.embedder().embed(&texts);
     let cosines = products.sum_dim_intlist([1i64].as_slice(), false, Kind::Float);
-    Ok(
-        json!({ "mean": cosines.mean(Kind::Float).double_value(&[]), "least": cosines.min().double_value(&[]) }),
-    )
+    let mut others = 0;
+    for chunk in tickets.chunks(CHUNK) {
+        let chunk: Vec<_> = chunk.iter().collect();
+        let pairs = exact.analyze(&chunk)?.into_iter().zip(analyst.analyze(&chunk)?);
+        others += pairs.map(|(exact, answer)| other_decisions(&exact, &answer)).sum::<usize>();
+    }
+    Ok(json!({
+        "mean": cosines.mean(Kind::Float).double_value(&[]),
+        "least": cosines.min().double_value(&[]),
+        "others": others,
+        "decisions": 5 * tickets.len(),
+    }))
+}
+
+fn other_decisions(one: &Analysis, other: &Analysis) -> usize {
+    let differ = [
+        one.category.label != other.category.label,
+        one.priority.label != other.priority.label,
+        one.kind.label != other.kind.label,
+        one.sentiment.label != other.sentiment.label,
+        one.route.label != other.route.label,
+    ];
+    differ.into_iter().filter(|&differs| differs).count()
 }
 
 /// The fastest of some multiplications as the encoder's widest layer makes them, by libtorch, in floating point

@@ -65,8 +65,8 @@ pub enum PrecisionChoice {
     Bf16,
     /// 32 bits: runs well everywhere
     F32,
-    /// Whole numbers of 16 bits: fast on processors with AVX-512 VNNI, refused on others
-    Int16,
+    /// Whole numbers of 8 bits: fast on processors with AVX-512 VNNI, refused on others
+    Int8,
     /// The first CUDA device: for analyzers built with a libtorch for GPUs, refused by others
     Gpu,
 }

@@ -58,7 +58,7 @@ fn the_packed_pass_agrees_with_rust_bert() {
 }
 
 fn each_format(weights: &Weights) -> Vec<Encoder> {
-    let formats = [Precision::F32, Precision::Bf16, Precision::Int16, Precision::Gpu];
+    let formats = [Precision::F32, Precision::Bf16, Precision::Int8, Precision::Gpu];
     formats.into_iter().filter_map(|format| Encoder::new(weights, format)).collect()
 }
 
@@ -90,7 +90,8 @@ fn fewer_bits_point_the_same_way() {
         let least = match encoder.precision() {
             Precision::F32 => 0.999_999,
             Precision::Bf16 | Precision::Gpu => 0.999,
-            Precision::Int16 => 0.999_9,
+            // The empty text has two pieces only: its rounding averages out the least.
+            Precision::Int8 => 0.998,
         };
         let products = tch::no_grad(|| encoder.embed(&slices)) * &exact;
         let cosines = products.sum_dim_intlist([-1i64].as_slice(), false, Kind::Float);

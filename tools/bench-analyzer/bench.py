@@ -73,7 +73,7 @@ ours = lambda precision: Contestant("ours-" + precision, [
     worker, "measure", "--texts", texts_file, "--model-dir", args.model_dir, "--precision", precision])
 
 # Whole numbers need AVX-512 VNNI: elsewhere ours refuses them.
-formats = ["bf16", "f32"] + (["int16"] if "avx512_vnni" in open("/proc/cpuinfo").read().split() else [])
+formats = ["bf16", "f32"] + (["int8"] if "avx512_vnni" in open("/proc/cpuinfo").read().split() else [])
 print("bench-analyzer: loading", flush=True)
 loaded = {c.name: c for c in [
     *(ours(format) for format in formats), python("torch-fp32"), python("torch-bf16"), python("onnx-fp32"), python("onnx-int8")]}
@@ -105,7 +105,7 @@ faster = max(own, key=lambda name: best(name, "analyze"))
 analyze, embed = best(faster, "analyze"), best(faster, "embed")
 # Memory first: to compare, ours loads another model.
 resident = loaded[faster].ask("memory")["resident"]
-cosines = {name: loaded[name].ask("cosines") for name in own}
+sameness = {name: loaded[name].ask("sameness") for name in own}
 for c in loaded.values():
     c.stop()
 
@@ -145,8 +145,9 @@ table += [
     row("onnxruntime dynamic int8, its best", analyze / best("onnx-int8", "embed"), 1.1, 0.9),
     row("our embedding alone", analyze / embed, 0.75, 0.6),
     row("the processor's limit (libtorch's largest multiplication, the fastest format): embedding", embed / limit, 0.45, 0.3),
-    "", "Cosine of the embeddings with those in f32, mean and least: " + ", ".join(
-        f"{name} {cosines[name]['mean']:.5f} and {cosines[name]['least']:.5f}" for name in own) + ". "
+    "", "Beside f32: " + "; ".join(
+        f"{name} has embeddings of cosine {same['mean']:.5f} on average and {same['least']:.5f} at least, and decides "
+        f"{same['others']} of {same['decisions']} questions otherwise" for name, same in sameness.items() if name != "ours-f32") + ". "
     f"Resident memory of {faster} after the run: {resident / 1e6:.0f} MB.",
 ]
 text = "\n".join(table) + "\n"

@@ -44,8 +44,8 @@ pub enum Precision {
     F32,
     /// The upper 16 of 32 bits.
     Bf16,
-    /// Whole numbers of 16 bits with a scale for each row.
-    Int16,
+    /// Whole numbers of 8 bits, 64 to a scale.
+    Int8,
     /// bf16 on the first CUDA device.
     Gpu,
 }
@@ -55,7 +55,7 @@ impl fmt::Display for Precision {
         formatter.write_str(match self {
             Self::F32 => "f32",
             Self::Bf16 => "bf16",
-            Self::Int16 => "int16",
+            Self::Int8 => "int8",
             Self::Gpu => "bf16 on a GPU",
         })
     }
@@ -68,7 +68,7 @@ impl Encoder {
         Some(match precision {
             Precision::F32 => Self::Torch(weights.encoder(Kind::Float)),
             Precision::Bf16 => Self::Torch(weights.encoder(Kind::BFloat16)),
-            Precision::Int16 => Self::Rounded(RoundedEncoder::new(weights)?),
+            Precision::Int8 => Self::Rounded(RoundedEncoder::new(weights)?),
             Precision::Gpu if !Cuda::is_available() => return None,
             Precision::Gpu => Self::Torch(weights.encoder_on(Device::Cuda(0), Kind::BFloat16)),
         })
@@ -81,7 +81,7 @@ impl Encoder {
             Self::Torch(encoder) if encoder.device().is_cuda() => Precision::Gpu,
             Self::Torch(encoder) if encoder.kind() == Kind::BFloat16 => Precision::Bf16,
             Self::Torch(_) => Precision::F32,
-            Self::Rounded(_) => Precision::Int16,
+            Self::Rounded(_) => Precision::Int8,
         }
     }
 
@@ -118,7 +118,7 @@ pub fn choose(
     let wanted = match choice {
         PrecisionChoice::F32 => Precision::F32,
         PrecisionChoice::Bf16 => Precision::Bf16,
-        PrecisionChoice::Int16 => Precision::Int16,
+        PrecisionChoice::Int8 => Precision::Int8,
         PrecisionChoice::Gpu => Precision::Gpu,
         PrecisionChoice::Auto => return Ok(fastest(weights, tokenizer)),
     };
@@ -137,7 +137,7 @@ fn fastest(weights: &Weights, tokenizer: &Tokenizer) -> Encoder {
     let right = tch::no_grad(|| exact.embed(&samples));
     let mut best = (time(&exact, &samples), exact);
     let bf16 = has_bf16_instructions().then_some(Precision::Bf16);
-    for precision in bf16.into_iter().chain([Precision::Int16, Precision::Gpu]) {
+    for precision in bf16.into_iter().chain([Precision::Int8, Precision::Gpu]) {
         let Some(other) = Encoder::new(weights, precision) else { continue };
         let cosine = least_cosine(&right, &tch::no_grad(|| other.embed(&samples)));
         let taken = time(&other, &samples);

@@ -83,7 +83,7 @@ impl Text<'_> {
                     *sum = _mm512_fmadd_ps(_mm512_set1_ps(query[number]), key, *sum);
                 }
             }
-            for (q, sum) in sums.into_iter().enumerate() {
+            for (q, &sum) in sums.iter().enumerate() {
                 store(sum, &mut room.weights[q * width + keys..]);
             }
         }
@@ -110,8 +110,8 @@ impl Text<'_> {
             }
         }
         let rows = attended.chunks_exact_mut(self.dimension).skip(first);
-        for (row, sums) in rows.zip(sums) {
-            for (vector, sum) in sums.into_iter().enumerate() {
+        for (row, sums) in rows.zip(&sums) {
+            for (vector, &sum) in sums.iter().enumerate() {
                 store(sum, &mut row[head * HEAD + vector * LANES..]);
             }
         }

@@ -57,7 +57,7 @@ impl Layer {
     fn run_here(&self, states: &mut [f32], lengths: &[usize], room: &mut Room) {
         let dimension = self.attended_norm.scale.len();
         let Room { rows, products, attended, attention } = room;
-        rows.round(states, dimension);
+        rows.round(states);
         self.query_key_value.multiply(rows, Then::Nothing, products);
         attended.resize(states.len(), 0.0);
         let mut first = 0;
@@ -67,12 +67,12 @@ impl Layer {
             text.attend(attention, &mut attended[first..first + length * dimension]);
             first += length * dimension;
         }
-        rows.round(attended, dimension);
+        rows.round(attended);
         self.attended.multiply(rows, Then::Nothing, products);
         add_and_normalise(states, products, &self.attended_norm);
-        rows.round(states, dimension);
+        rows.round(states);
         self.widen.multiply(rows, Then::Gelu, products);
-        rows.round(products, self.widen.outputs());
+        rows.round(products);
         self.narrow.multiply(rows, Then::Nothing, products);
         add_and_normalise(states, products, &self.output_norm);
     }

@@ -100,6 +100,12 @@ fn plainly(layer: &LayerWeights, rows: &[Vec<f32>]) -> Vec<Vec<f32>> {
     normalised(&layer.output_norm, &rows, &times(&layer.narrow, &wide))
 }
 
+/// How far states are from the exact ones, in parts of their length.
+fn off(states: &[f32], exact: &[f32]) -> f32 {
+    let length = |numbers: &mut dyn Iterator<Item = f32>| numbers.map(|x| x * x).sum::<f32>().sqrt();
+    length(&mut states.iter().zip(exact).map(|(a, b)| a - b)) / length(&mut exact.iter().copied())
+}
+
 fn encoder(layers: &[LayerWeights]) -> Option<Encoder> {
     let encoder = Encoder::new(layers);
     if encoder.is_none() {
@@ -118,8 +124,8 @@ fn texts_of_any_length_come_out_as_in_f32() {
         let rows: Vec<_> = states.chunks(DIMENSION).map(<[f32]>::to_vec).collect();
         let exact = layers.iter().fold(rows, |rows, layer| plainly(layer, &rows)).concat();
         encoder.run(&mut states, &[pieces]);
-        let largest = exact.iter().zip(&states).map(|(a, b)| (a - b).abs()).fold(0.0, f32::max);
-        assert!(largest < 0.01, "{pieces} pieces differ by {largest}");
+        let off = off(&states, &exact);
+        assert!(off < 0.03, "{pieces} pieces are off by {off}");
     }
 }
 
@@ -142,20 +148,22 @@ fn a_text_does_not_depend_on_those_beside_it() {
 }
 
 #[test]
-fn the_largest_sums_fit() {
+fn a_number_out_of_line_coarsens_its_own_group_alone() {
     let mut numbers = Numbers(3);
     let mut layer = numbers.layer();
-    // Every product as large as can be, all of one sign, as many as the widest layer adds up.
-    layer.widen = Linear { weight: vec![0.0; DIMENSION * 1536], bias: vec![9.0; 1536] };
-    layer.narrow = Linear { weight: vec![1.0; 1536 * DIMENSION], bias: vec![0.0; DIMENSION] };
-    layer.narrow.weight[..1536].fill(-1.0);
+    // Only the second group of 64 counts for what is added to the states, the first holds the number.
+    for linear in [&mut layer.query_key_value, &mut layer.widen] {
+        for weights in linear.weight.chunks_mut(DIMENSION) {
+            weights[..64].fill(0.0);
+        }
+    }
     let Some(encoder) = encoder(std::slice::from_ref(&layer)) else { return };
     let mut states = numbers.many(DIMENSION);
+    states[0] = 40.0;
     let exact = plainly(&layer, &[states.clone()]).concat();
     encoder.run(&mut states, &[1]);
-    for (exact, state) in exact.iter().zip(&states) {
-        assert!((exact - state).abs() < 0.01, "{state} instead of {exact}");
-    }
+    let off = off(&states[64..], &exact[64..]);
+    assert!(off < 0.015, "the other group is off by {off}");
 }
 
 #[test]
