@@ -69,7 +69,7 @@ bench-analyzer: deps ## Our analyzer beside Python transformers and onnxruntime,
 	tools/bench-analyzer/run $(OPTIONS)
 
 soak: deps ## Analyze for SOAK_SECONDS (600) and show that memory stays flat
-	SOAK_SECONDS=$${SOAK_SECONDS:-600} cargo test --locked -p analyzer-worker --test engine -- --ignored --nocapture memory_stays_flat
+	SOAK_SECONDS=$${SOAK_SECONDS:-600} cargo test --release --locked -p analyzer-worker --test engine -- --ignored --nocapture memory_stays_flat
 
 train: deps ## Train the analyzer's heads from analyzer-worker/training and write docs/MODEL_CARD.md
 	cargo run --release --locked -p analyzer-worker -- train

@@ -10,7 +10,7 @@ use base64::{Engine as _, engine::general_purpose::URL_SAFE_NO_PAD};
 use crate::hub::Hub;
 
 /// Parameters of a list; or a whole path, in which NEWEST is a ticket.
-const QUESTIONS: [(&str, &str); 29] = [
+const QUESTIONS: [(&str, &str); 30] = [
     ("newest", ""),
     ("by status", "status=open"),
     ("category, priority", "category=Security&priority=Critical"),
@@ -23,6 +23,7 @@ const QUESTIONS: [(&str, &str); 29] = [
     ("a day long ago, open", "from=2025-12-20T00:00:00Z&to=2025-12-21T00:00:00Z&status=open"),
     ("most urgent, open", "sort=-urgency&status=open"),
     ("latest change, filtered", "sort=-updatedAt&category=Network"),
+    ("end of all changes", "sort=-updatedAt&cursor=END"),
     ("deep page, filtered", "category=Network&cursor=DEEP"),
     ("a common word", "q=vpn"),
     ("a rare word", "q=needle17"),
@@ -134,8 +135,9 @@ pub(crate) async fn filled(tickets: i64) -> (Hub, i64) {
 async fn asked((hub, tickets): &(Hub, i64), query: &str) -> Duration {
     let half = tickets / 2;
     let deep = URL_SAFE_NO_PAD.encode(format!("newest>{half}>{half}"));
+    let end = URL_SAFE_NO_PAD.encode(format!("-updatedAt>{}>30", tickets + 30));
     let began = Instant::now();
-    let query = query.replace("DEEP", &deep).replace("NEWEST", &tickets.to_string());
+    let query = query.replace("DEEP", &deep).replace("END", &end).replace("NEWEST", &tickets.to_string());
     let path = if query.starts_with('/') { query } else { format!("/api/tickets?limit=50&{query}") };
     let reply = hub.get(&path).await;
     assert_eq!(reply.status, StatusCode::OK, "{}", reply.text);

@@ -218,7 +218,26 @@ impl Asked<'_> {
             };
         }
         let found = directed!(self, walked)?;
-        if found.len() as i64 == self.window.limit { Ok(found) } else { directed!(self, sorted) }
+        let is_whole = found.len() as i64 == self.window.limit || self.walks_to_the_end(pool).await?;
+        if is_whole { Ok(found) } else { directed!(self, sorted) }
+    }
+
+    /// Whether so few changes lie beyond the place that a walk sees them all.
+    async fn walks_to_the_end(self, pool: &PgPool) -> Result<bool, sqlx::Error> {
+        let place = self.place.key;
+        let (first, last) = if self.window.descending {
+            (0, place.saturating_sub(1))
+        } else {
+            (place.saturating_add(1), i64::MAX)
+        };
+        let query = sqlx::query_scalar!(
+            r#"select count(*) <= $3::bigint as "fits!"
+               from (select from projector.timeline where position between $1 and $2 limit $3::bigint + 1) beyond"#,
+            first,
+            last,
+            WALK,
+        );
+        query.fetch_one(pool).await
     }
 
     /// The most or least urgent first.
