@@ -48,7 +48,9 @@ deps: ## Install what is missing: Postgres, nats-server, libtorch, the MiniLM mo
 	@scripts/install-model
 
 clean-data: ## Delete what `make up` kept: log, read models, bus, keys, CRM records, logs
-	@"$${CARGO_TARGET_DIR:-target}/release/hubctl" clean-data
+	@hubctl="$${CARGO_TARGET_DIR:-target}/release/hubctl"; [ -x "$$hubctl" ] || \
+	    { echo 'clean-data: hubctl is missing: build it with `cargo build --release --locked -p hubctl`' >&2; exit 1; }; \
+	    "$$hubctl" clean-data
 
 sqlx: ## Refresh .sqlx after a change of a query or a migration
 	scripts/sqlx-metadata
