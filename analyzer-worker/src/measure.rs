@@ -10,7 +10,7 @@ use std::{
 
 use anyhow::{Context as _, bail};
 use clap::Args;
-use schemas::analysis::Analysis;
+use schemas::{Analysis, work::Decision};
 use serde::Deserialize;
 use serde_json::{Value, json};
 use tch::{Device, Kind, Tensor};
@@ -130,19 +130,17 @@ fn sameness(settings: &ModelSettings, analyst: &Analyst, tickets: &[Request]) ->
         "mean": cosines.mean(Kind::Float).double_value(&[]),
         "least": cosines.min().double_value(&[]),
         "others": others,
-        "decisions": 5 * tickets.len(),
+        "decisions": choices().count() * tickets.len(),
     }))
 }
 
 fn other_decisions(one: &Analysis, other: &Analysis) -> usize {
-    let differ = [
-        one.category.label != other.category.label,
-        one.priority.label != other.priority.label,
-        one.kind.label != other.kind.label,
-        one.sentiment.label != other.sentiment.label,
-        one.route.label != other.route.label,
-    ];
-    differ.into_iter().filter(|&differs| differs).count()
+    choices().filter(|&decision| one.decided(decision) != other.decided(decision)).count()
+}
+
+/// Decisions for a label; the urgency is a level.
+fn choices() -> impl Iterator<Item = Decision> {
+    Decision::ALL.into_iter().filter(|&decision| decision != Decision::Urgency)
 }
 
 /// The fastest of some multiplications as the encoder's widest layer makes them, by libtorch, in floating point

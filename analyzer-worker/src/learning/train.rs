@@ -174,19 +174,19 @@ fn tensors(weights: &Weights, tuned: Tuned, items: &[Item<'_>], kind: Kind) -> V
         let states = Tensor::cat(&encoder.upper(&item.lower, FIXED_LAYERS), 0);
         embeddings(std::slice::from_ref(&item.pieces), &[states])
     };
-    let known: Vec<_> = tch::no_grad(|| known(items).map(embed).collect());
+    let known: Vec<_> = tch::no_grad(|| neighbours(items).map(embed).collect());
     tensors.push((KNOWN.to_owned(), Tensor::cat(&known, 0).to_kind(Kind::Half)));
     tensors
 }
 
 /// The tickets that explain decisions, from all over the data.
-fn known<T>(items: &[T]) -> impl Iterator<Item = &T> {
+fn neighbours<T>(items: &[T]) -> impl Iterator<Item = &T> {
     items.iter().step_by(items.len().div_ceil(KNOWN_AT_MOST).max(1))
 }
 
 /// Everything but what follows from the weights' file.
 fn manifest(items: &[Item<'_>], verdict: Verdict) -> Manifest {
-    let labels = |index: usize| known(items).map(|item| item.answers[index] as usize).collect();
+    let labels = |index: usize| neighbours(items).map(|item| item.answers[index] as usize).collect();
     let each = Question::ALL.into_iter().enumerate();
     Manifest {
         revision: String::new(),
@@ -239,7 +239,7 @@ mod tests {
 
     #[test]
     fn neighbours_come_from_all_over_the_tickets_and_are_not_too_many() {
-        let kept = |count: usize| known(&(0..count).collect::<Vec<_>>()).copied().collect::<Vec<_>>();
+        let kept = |count: usize| neighbours(&(0..count).collect::<Vec<_>>()).copied().collect::<Vec<_>>();
         assert!(kept(0).is_empty());
         assert_eq!(kept(3), [0, 1, 2]);
         assert_eq!(kept(KNOWN_AT_MOST).len(), KNOWN_AT_MOST);

@@ -18,7 +18,7 @@ use crate::{
 };
 
 /// Inputs that are rounded with scales of their own.
-pub(crate) const GROUP: usize = 64;
+const GROUP: usize = 64;
 /// Inputs that one instruction sums.
 const STEP: usize = 4;
 /// Steps of a group.
@@ -26,7 +26,7 @@ const STEPS: usize = GROUP / STEP;
 /// Vectors of sixteen outputs side by side.
 const VECTORS: usize = 4;
 /// Outputs of a panel.
-pub(crate) const PANEL: usize = VECTORS * LANES;
+const PANEL: usize = VECTORS * LANES;
 
 /// Rows whose sums stay near while a panel is read: 12 kB, in tiles of six.
 const BLOCK: usize = 48;
@@ -207,7 +207,7 @@ impl States {
         // Nothing but zeros has no range to divide by.
         let per_scale = f32::from(u8::MAX) / (most - least).max(1e-14);
         let zero = (-least * per_scale).round_ties_even();
-        let mut numbers = [[[0u8; STEP]; STEPS / VECTORS]; VECTORS];
+        let mut numbers = [[0u8; LANES]; GROUP / LANES];
         for (lanes, numbers) in states.chunks_exact(LANES).zip(&mut numbers) {
             let steps = _mm512_cvtps_epi32(_mm512_mul_ps(load(lanes), _mm512_set1_ps(per_scale)));
             let steps = _mm512_add_epi32(steps, _mm512_set1_epi32(zero as i32));
