@@ -38,6 +38,18 @@ pub enum Moment {
     Time(DateTime<Utc>),
 }
 
+/// The hour of a moment, which had not ended: what happened before it is in the counters, what happened in it is read off
+/// the log.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct BrokenHour {
+    /// When it began.
+    pub began_at: DateTime<Utc>,
+    /// The last event before it: counters are right only once the read model holds it.
+    pub before: Position,
+    /// The last event of the moment.
+    pub through: Position,
+}
+
 /// What the statistics were, without topics: those are read off personal data, of which no history is kept.
 #[derive(Clone, Debug)]
 pub struct Statistics {
@@ -72,30 +84,40 @@ pub async fn ticket(
     Ok(folded.map(|folded| folded.ticket))
 }
 
-/// The statistics of these dimensions as they were.
+/// The hour of a moment.
+///
+/// # Errors
+/// As [`QueryError`].
+pub async fn broken_hour(pool: &PgPool, moment: Moment) -> Result<BrokenHour, QueryError> {
+    let through = match moment {
+        Moment::Position(position) => position.min(position_at(pool, DateTime::<Utc>::MAX_UTC).await?),
+        Moment::Time(time) => position_at(pool, time).await?,
+    };
+    let Some(time) = recorded_at(pool, through).await? else {
+        let (before, through) = (Position::START, Position::START);
+        return Ok(BrokenHour { began_at: DateTime::UNIX_EPOCH, before, through });
+    };
+    let began_at = DateTime::from_timestamp(hour_of(time), 0).unwrap_or_default();
+    let before = position_at(pool, began_at - chrono::TimeDelta::microseconds(1)).await?;
+    Ok(BrokenHour { began_at, before, through })
+}
+
+/// The statistics of these dimensions as they were in a broken hour, of a read model that holds everything before it.
 ///
 /// # Errors
 /// As [`QueryError`].
 pub async fn statistics(
     pool: &PgPool,
     keys: &PersonalKeys,
-    moment: Moment,
+    hour: BrokenHour,
     dimensions: &[&str],
 ) -> Result<Statistics, QueryError> {
-    let through = match moment {
-        Moment::Position(position) => position.min(position_at(pool, DateTime::<Utc>::MAX_UTC).await?),
-        Moment::Time(time) => position_at(pool, time).await?,
-    };
-    let Some(time) = recorded_at(pool, through).await? else {
-        return Ok(Statistics { through: Position::START, counters: vec![] });
-    };
-    let hour = DateTime::from_timestamp(hour_of(time), 0).unwrap_or_default();
-    let counters = counters_before(pool, hour, dimensions).await?;
-    let before = position_at(pool, hour - chrono::TimeDelta::microseconds(1)).await?;
+    let BrokenHour { began_at, before, through } = hour;
+    let counters = counters_before(pool, began_at, dimensions).await?;
     if through.0 - before.0 > BROKEN_HOUR {
         return Ok(Statistics { through: before, counters });
     }
-    let changes = broken_hour(pool, keys, before, through).await?;
+    let changes = changes_between(pool, keys, before, through).await?;
     Ok(Statistics { through, counters: changed(counters, &changes, dimensions) })
 }
 
@@ -119,7 +141,7 @@ fn changed(counters: Vec<Counter>, changes: &Changes, dimensions: &[&str]) -> Ve
 }
 
 /// By how much the events after `before` up to `through` changed the counters.
-async fn broken_hour(
+async fn changes_between(
     pool: &PgPool,
     keys: &PersonalKeys,
     before: Position,

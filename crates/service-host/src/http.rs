@@ -14,7 +14,7 @@ use tokio::net::TcpListener;
 use tokio_util::sync::CancellationToken;
 use tower_http::{catch_panic::CatchPanicLayer, timeout::RequestBodyTimeoutLayer};
 
-use crate::{cors::Cors, problem::Problem};
+use crate::{cors::Cors, open_files, problem::Problem};
 
 /// Bytes a body may have; routes that take more say so themselves.
 pub const BODY_LIMIT: usize = 64 * 1024;
@@ -33,7 +33,7 @@ pub async fn serve(
     cors: Cors,
     stop: CancellationToken,
 ) -> anyhow::Result<()> {
-    tracing::info!(address = %listener.local_addr()?, "serving");
+    tracing::info!(address = %listener.local_addr()?, open_files = open_files::raise(), "serving");
     // A router served as it is would be made anew for every connection: 100 kB for each idle listener.
     let service = dress(router, &cors).into_make_service();
     axum::serve(listener, service).with_graceful_shutdown(stop.cancelled_owned()).await?;

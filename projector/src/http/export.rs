@@ -27,12 +27,13 @@ filtered_params! {
 /// The tickets.
 ///
 /// # Errors
-/// 400 for a parameter that is unknown or wrong.
+/// 400 for a parameter that is unknown or wrong, 504 when `minPosition` is not reached.
 pub async fn export(
     State(state): State<AppState>,
     QueryParams(params): QueryParams<ExportParams>,
 ) -> Result<Response, Problem> {
     let filter = params.filter()?;
+    params.reached(&state).await?;
     // Page by page: no transaction stays open while the client reads, and tickets that come meanwhile come last.
     let pages = stream::try_unfold(Some(None), move |beside| {
         let (pool, filter) = (state.pool.clone(), filter.clone());

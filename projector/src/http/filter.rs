@@ -29,7 +29,7 @@ impl Status {
     }
 }
 
-/// Declares query parameters: the filters, and what else the route takes. `filter` hands over the filters.
+/// Declares query parameters: the filters, how fresh the answer shall be, and what else the route takes.
 macro_rules! filtered_params {
     ($(#[$meta:meta])* pub struct $name:ident { $($rest:tt)* }) => {
         $(#[$meta])*
@@ -58,10 +58,19 @@ macro_rules! filtered_params {
             needs_review: Option<bool>,
             /// Full text: words in any of their forms, `"a phrase"`, `begin*`, `-` before a term to leave out what holds it.
             q: Option<$crate::http::question::Question>,
+            /// Wait until the answer holds everything up to this position of the log.
+            min_position: Option<$crate::http::freshness::MinPosition>,
             $($rest)*
         }
 
         impl $name {
+            /// Waits until the read model is where it is wanted; words have a stage of their own.
+            async fn reached(&self, state: &$crate::http::AppState) -> Result<(), service_host::Problem> {
+                let tickets_and_words = [&state.progress, &state.search];
+                let stages = if self.q.is_some() { &tickets_and_words[..] } else { &tickets_and_words[..1] };
+                $crate::http::freshness::wait_for(state, stages, self.min_position).await
+            }
+
             /// The filters.
             fn filter(&self) -> Result<$crate::queries::page::Filter, service_host::Problem> {
                 let label = |label: &Option<$crate::http::parameter::Label>| label.as_ref().map(|label| label.0.clone());

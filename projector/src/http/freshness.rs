@@ -77,15 +77,28 @@ pub async fn wait_for(
         return Ok(());
     }
     // Nobody can have written it: waiting would be for nothing.
-    let head = log::head(&state.pool).await?;
-    if wanted > head {
-        let detail = format!("minPosition is {wanted}, but the log ends at {head}");
-        return Err(Problem::bad_request(detail).with_member("headPosition", head.0));
-    }
+    check_written(state, "minPosition", wanted).await?;
     reach(stages, wanted).await
 }
 
-async fn reach(stages: &[&Progress], wanted: Position) -> Result<(), Problem> {
+/// A position that a parameter names must be in the log.
+///
+/// # Errors
+/// 400 for one that is beyond its end.
+pub async fn check_written(state: &AppState, parameter: &str, wanted: Position) -> Result<(), Problem> {
+    let head = log::head(&state.pool).await?;
+    if wanted > head {
+        let detail = format!("{parameter} is {wanted}, but the log ends at {head}");
+        return Err(Problem::bad_request(detail).with_member("headPosition", head.0));
+    }
+    Ok(())
+}
+
+/// Waits until every one of `stages` is at `wanted`.
+///
+/// # Errors
+/// 504 when that takes too long.
+pub async fn reach(stages: &[&Progress], wanted: Position) -> Result<(), Problem> {
     let reached = async {
         for stage in stages {
             stage.reached(wanted).await;

@@ -11,7 +11,6 @@ use super::{
     etag,
     fields::{Fields, TicketView},
     filter::filtered_params,
-    freshness::{self, MinPosition},
     internal,
     parameter::Within,
     sort::Sort,
@@ -35,8 +34,6 @@ filtered_params! {
         limit: Option<Within<1, 200>>,
         /// Only these members of each ticket, separated by commas.
         fields: Option<Fields>,
-        /// Wait until the answer holds everything up to this position of the log.
-        min_position: Option<MinPosition>,
     }
 }
 
@@ -50,9 +47,7 @@ pub async fn list(
     headers: HeaderMap,
 ) -> Result<Response, Problem> {
     let (filter, beside) = (params.filter()?, params.beside()?);
-    let stages: &[_] =
-        if filter.text.is_some() { &[&state.progress, &state.search] } else { &[&state.progress] };
-    freshness::wait_for(&state, stages, params.min_position).await?;
+    params.reached(&state).await?;
     let limit = params.limit.map_or(LIMIT, |limit| limit.0);
     let (tickets, previous, next) = page_of(&state, &filter, beside, limit).await?;
     let views =

@@ -1,16 +1,16 @@
 //! Values of query parameters that need more than a type to be right.
 
-use chrono::{DateTime, Datelike as _, Utc};
+use chrono::{DateTime, Datelike as _, TimeDelta, Utc};
 use schemars::JsonSchema;
 use serde::Deserialize;
-use service_host::Problem;
+use service_host::{Problem, clock};
 
 /// A label or a name to filter by, 1 to 100 characters.
 #[derive(Clone, Debug, Deserialize)]
 #[serde(try_from = "String")]
 pub struct Label(pub String);
 
-/// An instant, in years of four digits: what RFC 3339 knows, and what the database can compare.
+/// An instant of the years 1 to 9998: rounded up or down it still has four digits, which is what RFC 3339 knows.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Deserialize)]
 #[serde(try_from = "String")]
 pub struct Moment(pub DateTime<Utc>);
@@ -74,7 +74,7 @@ impl TryFrom<String> for Moment {
         // A "+" before the offset arrives as a blank from clients that do not escape it.
         let text = text.replace(' ', "+");
         let time = DateTime::parse_from_rfc3339(&text).map_err(|_| InvalidValue::Moment)?.to_utc();
-        if (0..=9999).contains(&time.year()) { Ok(Self(time)) } else { Err(InvalidValue::Moment) }
+        if (1..=9998).contains(&time.year()) { Ok(Self(time)) } else { Err(InvalidValue::Moment) }
     }
 }
 
@@ -114,6 +114,20 @@ pub fn check_span(from: Option<Moment>, to: Option<Moment>) -> Result<(), Proble
     }
 }
 
+/// How far a client's clock may be ahead of ours.
+const AHEAD: TimeDelta = TimeDelta::minutes(1);
+
+/// Nobody can look back to what has not happened.
+///
+/// # Errors
+/// 400 for a time that has not come.
+pub fn check_past(as_of: Option<Moment>) -> Result<(), Problem> {
+    match as_of {
+        Some(time) if time.0 > clock::now() + AHEAD => Err(Problem::bad_request("asOf has not come yet")),
+        _ => Ok(()),
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -124,7 +138,15 @@ mod tests {
         for text in ["2026-11-25T08:00:00Z", "2026-11-25T09:00:00+01:00", "2026-11-25T09:00:00 01:00"] {
             assert_eq!(moment(text).unwrap(), "2026-11-25T08:00:00+00:00", "{text}");
         }
-        for text in ["", "yesterday", "2026-11-25", "+12026-11-25T08:00:00Z", "2026-13-25T08:00:00Z"] {
+        for text in [
+            "",
+            "yesterday",
+            "2026-11-25",
+            "+12026-11-25T08:00:00Z",
+            "2026-13-25T08:00:00Z",
+            "9999-12-31T23:30:00Z",
+            "0000-01-01T00:00:00Z",
+        ] {
             assert_eq!(moment(text), Err(InvalidValue::Moment), "{text}");
         }
     }

@@ -7,7 +7,7 @@ use schemas::Position;
 use serde::Serialize;
 use service_host::Problem;
 
-use super::parameter::{Moment, check_span};
+use super::parameter::{Moment, check_past, check_span};
 use crate::queries::counters::{Grain, Span, begin, end};
 
 /// Declares query parameters: a period, and what else the route takes. serde cannot flatten the one into the other and
@@ -67,9 +67,10 @@ impl Period {
     /// Of the parameters of a request.
     ///
     /// # Errors
-    /// 400 for a period that ends before it begins, or for both a period and a time to look back to.
+    /// 400 for a period that ends before it begins, for a time to look back to that has not come, or for both.
     pub fn of(from: Option<Moment>, to: Option<Moment>, as_of: Option<Moment>) -> Result<Self, Problem> {
         check_span(from, to)?;
+        check_past(as_of)?;
         if as_of.is_some() && (from.is_some() || to.is_some()) {
             return Err(Problem::bad_request(
                 "asOf looks back at all tickets: it does not go with from and to",

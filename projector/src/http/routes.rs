@@ -157,7 +157,7 @@ fn requester_operation() -> Operation {
 }
 
 fn export_operation() -> Operation {
-    asks(Operation::new("exportTickets", TICKETS, "Download tickets"))
+    waits(asks(Operation::new("exportTickets", TICKETS, "Download tickets")))
         .description("Every ticket that passes the filters, oldest first, sent as it is read.")
         .query::<ExportParams>()
         .example("format", "csv")
@@ -194,7 +194,7 @@ fn sessions_operation() -> Operation {
 }
 
 fn counters_operation() -> Operation {
-    asks(Operation::new("exportAnalytics", ANALYTICS, "Download the counters"))
+    waits(asks(Operation::new("exportAnalytics", ANALYTICS, "Download the counters")))
         .query::<CountersParams>()
         .example("format", "ndjson")
         .answers_as::<Lines>("text/csv", 200, "The counters.", "at,dimension,label,other,tickets\r\n".into())

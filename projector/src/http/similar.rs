@@ -50,10 +50,10 @@ pub struct Similar {
     duplicate_of: Option<Brief>,
     /// What this is probably part of.
     incident: Option<Incident>,
-    /// How many tickets it was compared with, one by one: the newest ones, 20 000 at most; or those of the hours around it
-    /// and the nearest of all.
+    /// How many tickets it was compared with, one by one: the latest 20 000 before it, or those of an hour and the nearest of
+    /// all, and up to 20 000 of the hour after it.
     compared: usize,
-    /// An index found the nearest of all; without one they are the nearest of the newest.
+    /// An index found the nearest of all; without one they are the nearest of the latest.
     by_index: bool,
     /// False while the ticket has no embedding: it is not analyzed, or its requester was erased.
     comparable: bool,

@@ -12,7 +12,7 @@ use service_host::{Problem, json::QueryParams};
 use super::{
     AppState,
     answer::Answer,
-    etag,
+    etag, freshness,
     period::{Period, PeriodParams},
 };
 use crate::{
@@ -54,12 +54,14 @@ pub async fn summary(
 /// The counters of these dimensions for a period, or as they were; then the period learns where the log stood.
 ///
 /// # Errors
-/// 503 while the read model is away.
+/// 503 while the read model is away, 504 while it does not hold what the past is made of.
 pub async fn figures(state: &AppState, period: &mut Period, dimensions: &[&str]) -> Result<Figures, Problem> {
     let Some(time) = period.as_of() else {
         return Ok(Figures::of(counters(&state.pool, period.span(), dimensions).await?));
     };
-    let then = as_of::statistics(&state.pool, &state.keys, Moment::Time(time), dimensions).await?;
+    let hour = as_of::broken_hour(&state.pool, Moment::Time(time)).await?;
+    freshness::reach(&[&state.progress], hour.before).await?;
+    let then = as_of::statistics(&state.pool, &state.keys, hour, dimensions).await?;
     period.found_at(then.through);
     Ok(Figures::of(then.counters))
 }

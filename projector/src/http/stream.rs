@@ -51,7 +51,7 @@ pub struct StreamParams {
     request_type: Option<Label>,
     /// Events of tickets on this route.
     route: Option<Label>,
-    /// Events of tickets that this agent or team takes care of.
+    /// Events of tickets that this agent or team takes care of, and the one that takes a ticket away.
     assignee: Option<Label>,
     /// Events of tickets that a person should look at, or need not.
     needs_review: Option<bool>,
@@ -188,6 +188,7 @@ impl StreamParams {
             && self.types.as_ref().is_none_or(|types| types.0.contains(&notice.kind))
             && (!self.asks_about_the_ticket()
                 || notice.ticket.as_ref().is_some_and(|ticket| self.admits_ticket(ticket)))
+            && self.assignee.as_ref().is_none_or(|name| notice.concerns(&name.0))
     }
 
     const fn asks_about_the_ticket(&self) -> bool {
@@ -197,7 +198,6 @@ impl StreamParams {
             || self.sentiment.is_some()
             || self.request_type.is_some()
             || self.route.is_some()
-            || self.assignee.is_some()
             || self.needs_review.is_some()
     }
 
@@ -210,7 +210,6 @@ impl StreamParams {
             && is(self.sentiment.map(Sentiment::name), ticket.sentiment.as_deref())
             && is(text(self.request_type.as_ref()), Some(&ticket.request_type))
             && is(text(self.route.as_ref()), ticket.route.as_deref())
-            && is(text(self.assignee.as_ref()), ticket.assignee.as_deref())
             && self.needs_review.is_none_or(|wanted| ticket.needs_review == wanted)
     }
 }

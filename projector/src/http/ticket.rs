@@ -51,6 +51,9 @@ pub async fn ticket(
     headers: HeaderMap,
 ) -> Result<Response, Problem> {
     let moment = params.moment()?;
+    if let Some(Moment::Position(position)) = moment {
+        freshness::check_written(&state, "asOfPosition", position).await?;
+    }
     let ask = || ticket::ticket(&state.tickets, key);
     let ticket = freshness::of_ticket(&state, key, params.min_position, ask).await?;
     let ticket = match moment {
@@ -73,6 +76,7 @@ async fn as_it_was(state: &AppState, ticket: &Ticket, moment: Moment) -> Result<
 
 impl TicketParams {
     fn moment(&self) -> Result<Option<Moment>, Problem> {
+        parameter::check_past(self.as_of)?;
         match (self.as_of, self.as_of_position) {
             (Some(_), Some(_)) => Err(Problem::bad_request("asOf and asOfPosition do not go together")),
             (Some(time), None) => Ok(Some(Moment::Time(time.0))),

@@ -11,6 +11,7 @@ pub mod notice;
 use std::{collections::VecDeque, sync::Arc};
 
 use schemas::Position;
+use service_host::open_files;
 use sqlx::PgPool;
 use subscription::Progress;
 use tokio::sync::{Mutex, OwnedSemaphorePermit, Semaphore};
@@ -21,7 +22,9 @@ pub use feed::{Feed, News};
 pub use notice::Notice;
 
 /// Listeners at most: each is a connection.
-const LISTENERS: usize = 10_000;
+const LISTENERS: u64 = 10_000;
+/// Files and connections that listeners leave to everything else.
+const RESERVED: u64 = 256;
 /// Notices kept for listeners that are nearly up to date.
 const KEPT: usize = 256;
 /// Notices read at a time.
@@ -58,7 +61,7 @@ impl Live {
     /// Tells what `pool` holds as `progress` says, until `stop`.
     #[must_use]
     pub fn new(pool: PgPool, progress: Progress, stop: CancellationToken) -> Self {
-        Self { pool, progress, recent: Arc::default(), seats: Arc::new(Semaphore::new(LISTENERS)), stop }
+        Self { pool, progress, recent: Arc::default(), seats: Arc::new(Semaphore::new(seats())), stop }
     }
 
     /// A seat, for as long as somebody listens; nothing while all are taken.
@@ -110,6 +113,11 @@ impl Live {
         let last = notices.last().filter(|_| notices.len() as i64 == BATCH).map(|notice| notice.position);
         Ok((notices.into_iter().map(Arc::new).collect(), last.unwrap_or(through)))
     }
+}
+
+/// As many as there may be connections: a listener too many must find no seat, not take the last file of the process.
+fn seats() -> usize {
+    open_files::raise().saturating_sub(RESERVED).min(LISTENERS) as usize
 }
 
 impl Recent {

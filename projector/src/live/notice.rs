@@ -28,6 +28,18 @@ pub struct Notice {
     pub details: Option<Value>,
     /// The ticket as it is now; null while it is not known.
     pub ticket: Option<Standing>,
+    /// Of an assignment that took the ticket from somebody: who had it.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub taken_from: Option<String>,
+}
+
+impl Notice {
+    /// Whether it concerns this agent or team: who takes care of the ticket, or did until this event.
+    #[must_use]
+    pub fn concerns(&self, assignee: &str) -> bool {
+        let now = self.ticket.as_ref().and_then(|ticket| ticket.assignee.as_deref());
+        now == Some(assignee) || self.taken_from.as_deref() == Some(assignee)
+    }
 }
 
 /// Where a ticket stands.

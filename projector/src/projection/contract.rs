@@ -49,7 +49,7 @@ pub const TIMELINE: Contract = Contract {
 /// Counters.
 pub const STATISTICS: Contract = Contract {
     name: "statistics",
-    version: 1,
+    version: 2,
     table: "statistics",
     reads: "what changes a ticket",
     stage: STAGE,

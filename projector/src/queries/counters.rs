@@ -109,7 +109,8 @@ pub async fn counters(pool: &PgPool, span: Span, dimensions: &[&str]) -> Result<
     timed("aggregate", "statistics", query.fetch_all(pool)).await
 }
 
-/// Every counter of these dimensions over all tickets, as it was at the beginning of an hour.
+/// Every counter of these dimensions over all tickets, as it was at the beginning of an hour: the sum of the changes of all
+/// days before, and of the hours of its own.
 ///
 /// # Errors
 /// As [`QueryError`].
@@ -123,9 +124,11 @@ pub async fn counters_before(
         Counter,
         r#"select dimension, label, other, sum(count)::bigint as "count!"
            from projector.statistics
-           where dimension = any($1) and grain = 'change' and at < $2
+           where dimension = any($1)
+             and (grain = 'change-day' and at < $2 or grain = 'change' and at >= $2 and at < $3)
            group by dimension, label, other having sum(count) <> 0"#,
         &dimensions,
+        begin(hour, Grain::Day),
         hour,
     );
     timed("aggregate", "statistics", query.fetch_all(pool)).await

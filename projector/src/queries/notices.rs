@@ -27,6 +27,7 @@ struct Row {
     urgency: Option<i16>,
     assignee: Option<String>,
     needs_review: Option<bool>,
+    taken_from: Option<String>,
 }
 
 /// Up to `limit` notices after `after` and not after `through`, in order.
@@ -43,7 +44,11 @@ pub async fn notices(
         Row,
         r#"select e.position, e.type, e.ticket_id, e.version, e.recorded_at, e.actor, e.details,
                   t.number as "number?", t.status as "status?", t.request_type as "request_type?", t.category,
-                  t.priority, t.sentiment, t.route, t.urgency, t.assignee, t.needs_review as "needs_review?"
+                  t.priority, t.sentiment, t.route, t.urgency, t.assignee, t.needs_review as "needs_review?",
+                  case when e.type = 'hub.ticket.assigned.v1' then (
+                      select before.details ->> 'assignee' from projector.timeline before
+                      where before.ticket_id = e.ticket_id and before.version < e.version and before.type = e.type
+                      order by before.version desc limit 1) end as taken_from
            from projector.timeline e left join projector.tickets t on t.id = e.ticket_id
            where e.position > $1 and e.position <= $2
            order by e.position limit $3"#,
@@ -65,6 +70,7 @@ impl From<Row> for Notice {
             at: row.recorded_at,
             actor: row.actor.clone(),
             details: row.details.clone(),
+            taken_from: row.taken_from.clone(),
             ticket: standing(row),
         }
     }

@@ -10,7 +10,7 @@ use sqlx::PgPool;
 use super::{QueryError, ticket::TicketKey, timed};
 use crate::read_model::{Ticket, select_tickets};
 
-/// Tickets compared at most: 8 MB read and some milliseconds of arithmetic.
+/// Earlier tickets compared at most, and as many of those that came after: 8 MB read and some milliseconds of arithmetic.
 const COMPARED: i64 = 20_000;
 /// Candidates an index looks at, and whether it looks on while others are filtered out. What the server's pgvector does
 /// not know it leaves alone.
@@ -63,7 +63,8 @@ pub struct Compared {
 }
 
 /// Compares a ticket with the `wanted` earlier ones nearest to it and with all within `around`: by an index, where there
-/// is one that finds so many, else with the newest ones submitted up to `around` after it.
+/// is one that finds so many, else with the latest before it. However many came after it, those before are compared: a flood
+/// of tickets is when incidents are looked for.
 ///
 /// # Errors
 /// As [`QueryError`].
@@ -73,15 +74,16 @@ pub async fn compared(
     around: TimeDelta,
     wanted: usize,
 ) -> Result<Compared, QueryError> {
-    let until = of.created_at + around;
     let nearest = nearest(pool, of, wanted).await?;
-    if nearest.len() < wanted {
-        return Ok(Compared { likenesses: newest(pool, of, None, until).await?, by_index: false });
+    let by_index = nearest.len() >= wanted;
+    let from = by_index.then(|| of.created_at - around);
+    let mut likenesses = before(pool, of, from).await?;
+    likenesses.extend(after(pool, of, of.created_at + around).await?);
+    if by_index {
+        let known: HashSet<i64> = likenesses.iter().map(|other| other.number).collect();
+        likenesses.extend(nearest.into_iter().filter(|other| !known.contains(&other.number)));
     }
-    let mut likenesses = newest(pool, of, Some(of.created_at - around), until).await?;
-    let known: HashSet<i64> = likenesses.iter().map(|other| other.number).collect();
-    likenesses.extend(nearest.into_iter().filter(|other| !known.contains(&other.number)));
-    Ok(Compared { likenesses, by_index: true })
+    Ok(Compared { likenesses, by_index })
 }
 
 /// The earlier tickets nearest to this one, as far as an index finds them; none without an index.
@@ -99,12 +101,11 @@ async fn nearest(pool: &PgPool, of: &Vector, limit: usize) -> Result<Vec<Likenes
     Ok(others.collect())
 }
 
-/// The newest tickets submitted from one time on, if any, up to another.
-async fn newest(
+/// The latest tickets before this one, from a time on, if any.
+async fn before(
     pool: &PgPool,
     of: &Vector,
     from: Option<DateTime<Utc>>,
-    until: DateTime<Utc>,
 ) -> Result<Vec<Likeness>, QueryError> {
     let query = sqlx::query!(
         "select number, created_at, steps from projector.embeddings
@@ -112,11 +113,26 @@ async fn newest(
          order by created_at desc limit $5",
         of.space,
         from,
-        until,
+        of.created_at,
         of.number,
         COMPARED,
     );
     // Each is compared as it comes: neither are all of them held at once, nor is a thread kept for long.
+    let others = query.fetch(pool).map_ok(|other| of.likeness(other.number, other.created_at, &other.steps));
+    timed("select", "embeddings", others.try_collect()).await
+}
+
+/// The first tickets after this one, up to a time.
+async fn after(pool: &PgPool, of: &Vector, until: DateTime<Utc>) -> Result<Vec<Likeness>, QueryError> {
+    let query = sqlx::query!(
+        "select number, created_at, steps from projector.embeddings
+         where space = $1 and created_at > $2 and created_at <= $3
+         order by created_at limit $4",
+        of.space,
+        of.created_at,
+        until,
+        COMPARED,
+    );
     let others = query.fetch(pool).map_ok(|other| of.likeness(other.number, other.created_at, &other.steps));
     timed("select", "embeddings", others.try_collect()).await
 }

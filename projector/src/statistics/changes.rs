@@ -21,6 +21,7 @@ enum Grain {
     Day,
     Hour,
     Change,
+    ChangeDay,
 }
 
 /// Seconds since 1970.
@@ -76,6 +77,7 @@ impl Changes {
             (Grain::Day, begin(ticket.created_at, DAY)),
             (Grain::Hour, begin(ticket.created_at, HOUR)),
             (Grain::Change, hour),
+            (Grain::ChangeDay, hour.div_euclid(DAY) * DAY),
         ];
         for left in before.counts.iter().filter(|count| !now.counts.contains(count)) {
             self.add(left, times, -1);
@@ -93,13 +95,13 @@ impl Changes {
         }
     }
 
-    fn add(&mut self, count: &Count, times: [(Grain, Seconds); 4], change: i64) {
+    fn add(&mut self, count: &Count, times: [(Grain, Seconds); 5], change: i64) {
         if !self.cells.contains_key(count) {
             self.cells.insert(count.clone(), HashMap::new());
         }
         let Some(cells) = self.cells.get_mut(count) else { return };
         for time in times {
-            if time.0 == Grain::Change && count.is_personal() {
+            if matches!(time.0, Grain::Change | Grain::ChangeDay) && count.is_personal() {
                 continue;
             }
             *cells.entry(time).or_default() += change;
@@ -147,6 +149,7 @@ impl Grain {
             Self::Day => "day",
             Self::Hour => "hour",
             Self::Change => "change",
+            Self::ChangeDay => "change-day",
         }
     }
 }

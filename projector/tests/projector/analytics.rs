@@ -106,12 +106,19 @@ async fn impossible_periods_are_refused_with_a_reason() {
             "asOf looks back at all tickets",
         ),
         ("stats/summary?since=yesterday", "unknown field `since`"),
+        ("stats/summary?asOf=2990-01-01T00:00:00Z", "asOf has not come yet"),
+        ("stats/summary?to=9999-12-31T23:30:00Z", "a time is written as"),
     ] {
         let detail = hub.refusal(&format!("/api/tickets/{path}"), StatusCode::BAD_REQUEST).await;
         assert!(detail.contains(reason), "{path}: {detail}");
     }
     for (path, reason) in [
         ("series?interval=hour&from=2020-01-01T00:00:00Z&to=2026-01-01T00:00:00Z", "1500 at most"),
+        ("series?interval=day&from=2000-01-01T00:00:00Z&to=2026-01-01T00:00:00Z", "apart: 1500 at most"),
+        ("series?from=2990-01-01T00:00:00Z", "from is later than to, which is now"),
+        ("topics?asOf=2026-01-01T00:00:00Z", "unknown field `asOf`"),
+        ("series?minPosition=999", "the log ends at 0"),
+        ("export?minPosition=999", "the log ends at 0"),
         ("series?dimension=colour", "unknown variant `colour`"),
         ("topics?limit=0", "limit: must be a whole number of 1 to 200"),
         ("confusion?of=summary", "unknown variant `summary`"),
@@ -194,6 +201,26 @@ async fn tickets_that_read_alike_are_found_and_many_at_once_are_an_incident() {
     assert_eq!((first["tickets"].clone(), first["duplicateOf"].clone()), (json!([]), json!(null)));
     assert_eq!(first["incident"]["tickets"], 3);
     hub.refusal("/api/tickets/999/similar", StatusCode::NOT_FOUND).await;
+}
+
+#[tokio::test]
+async fn a_flood_of_later_tickets_hides_no_duplicate() {
+    let hub = Hub::start().await;
+    hub.submit(1, "ada@example.com", "Network").await;
+    hub.submit(2, "ada@example.com", "Network").await;
+    hub.settled().await;
+    hub.place(1, &[100, 0, 0]).await;
+    hub.place(2, &[100, 1, 0]).await;
+    sqlx::raw_sql(
+        "insert into projector.embeddings (ticket_id, number, created_at, space, scale, steps)
+         select 'later-' || n, 100 + n, created_at + interval '1 s', space, scale, '\\x000064'
+         from projector.embeddings, generate_series(1, 20001) n where number = 2",
+    )
+    .execute(hub.pool())
+    .await
+    .unwrap();
+    let similar = hub.data("/api/tickets/2/similar").await;
+    assert_eq!((&similar["duplicateOf"]["number"], &similar["compared"]), (&json!(1), &json!(20_001)));
 }
 
 impl Hub {

@@ -60,7 +60,8 @@ async fn kept(hub: &Hub) -> Counts {
 
 /// The counters as they were, and the position they are exact for.
 async fn statistics(hub: &Hub, moment: Moment) -> (Counts, Position) {
-    let found = as_of::statistics(hub.pool(), &hub.keys, moment, &DIMENSIONS).await.unwrap();
+    let hour = as_of::broken_hour(hub.pool(), moment).await.unwrap();
+    let found = as_of::statistics(hub.pool(), &hub.keys, hour, &DIMENSIONS).await.unwrap();
     let counters = found.counters.into_iter();
     (
         counters.map(|found| ((found.dimension, found.label, found.other), found.count)).collect(),
@@ -82,27 +83,38 @@ async fn the_statistics_are_seen_as_they_were() {
     assert_eq!(statistics(&hub, Moment::Position(Position(i64::MAX))).await.0, kept(&hub).await);
     let before = statistics(&hub, Moment::Time(clock::now() - TimeDelta::days(1))).await;
     assert_eq!(before, (Counts::new(), Position::START));
-    let moment = Moment::Position(head);
-    let found = as_of::statistics(hub.pool(), &hub.keys, moment, &["status"]).await.unwrap();
+    let hour = as_of::broken_hour(hub.pool(), Moment::Position(head)).await.unwrap();
+    let found = as_of::statistics(hub.pool(), &hub.keys, hour, &["status"]).await.unwrap();
     assert!(found.counters.iter().all(|counter| counter.dimension == "status") && !found.counters.is_empty());
+}
+
+/// As if all that has happened had happened so many hours ago: in the log, and in the counters that were summed from it.
+async fn make_older(hub: &Hub, hours: i32) {
+    for statement in [
+        "alter table log.events disable trigger events_are_append_only".to_owned(),
+        format!("update log.events set recorded_at = recorded_at - interval '{hours} hours'"),
+        format!("update projector.statistics set at = at - interval '{hours} hours' where grain = 'change'"),
+        "delete from projector.statistics where grain = 'change-day'".to_owned(),
+        "insert into projector.statistics (grain, at, dimension, label, other, count)
+         select 'change-day', date_trunc('day', at, 'UTC'), dimension, label, other, sum(count)
+         from projector.statistics where grain = 'change' group by 2, 3, 4, 5"
+            .to_owned(),
+    ] {
+        sqlx::raw_sql(sqlx::AssertSqlSafe(statement)).execute(hub.pool()).await.unwrap();
+    }
 }
 
 #[tokio::test]
 async fn whole_hours_of_the_past_are_not_folded_again() {
-    let hub = busy_log().await;
-    let (then, head) = (kept(&hub).await, hub.head().await);
-    // As if all of it had happened three hours ago.
-    sqlx::raw_sql(
-        "alter table log.events disable trigger events_are_append_only;
-         update log.events set recorded_at = recorded_at - interval '3 hours';
-         update projector.statistics set at = at - interval '3 hours' where grain = 'change'",
-    )
-    .execute(hub.pool())
-    .await
-    .unwrap();
-    hub.submit(6, ADA, "Cloud").await;
-    hub.settled().await;
-    let an_hour_ago = Moment::Time(clock::now() - TimeDelta::hours(1));
-    assert_eq!(statistics(&hub, an_hour_ago).await, (then, head));
-    assert_eq!(statistics(&hub, Moment::Time(clock::now())).await.0, kept(&hub).await);
+    // The counters of the same day, and of a day before.
+    for hours in [3, 50] {
+        let hub = busy_log().await;
+        let (then, head) = (kept(&hub).await, hub.head().await);
+        make_older(&hub, hours).await;
+        hub.submit(6, ADA, "Cloud").await;
+        hub.settled().await;
+        let an_hour_ago = Moment::Time(clock::now() - TimeDelta::hours(1));
+        assert_eq!(statistics(&hub, an_hour_ago).await, (then, head), "{hours}");
+        assert_eq!(statistics(&hub, Moment::Time(clock::now())).await.0, kept(&hub).await, "{hours}");
+    }
 }

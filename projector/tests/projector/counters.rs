@@ -53,7 +53,9 @@ async fn whatever_happens_the_counters_equal_a_count_over_all_tickets() {
     }
     let mut impersonal = counted;
     impersonal.retain(|(dimension, ..), _| !dimension.starts_with("topic-"));
-    assert_eq!(kept(&hub, "change").await, impersonal);
+    for grain in ["change", "change-day"] {
+        assert_eq!(kept(&hub, grain).await, impersonal, "{grain}");
+    }
 }
 
 #[tokio::test]

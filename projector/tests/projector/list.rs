@@ -367,4 +367,8 @@ async fn a_list_that_waits_for_a_position_holds_it() {
     let hub = Hub::start().await;
     let written = hub.submit(1, "ada@example.com", "Network").await;
     assert_eq!(numbers(&hub, &format!("minPosition={}", written.position)).await, vec![1]);
+    let written = hub.submit(2, "ada@example.com", "Network").await;
+    let download =
+        hub.get(&format!("/api/tickets/export?format=ndjson&minPosition={}", written.position)).await;
+    assert_eq!(download.text.lines().count(), 2);
 }

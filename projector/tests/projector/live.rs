@@ -303,6 +303,31 @@ async fn a_guest_hears_the_rooms_it_is_in() {
 }
 
 #[tokio::test]
+async fn who_loses_a_ticket_is_told() {
+    let hub = Hub::start().await;
+    hub.submit(1, "ada@example.com", "Network").await; // 1
+    let mut guest = Guest::visit(&hub, "rooms=assignee:agent-7").await;
+    assert_eq!(
+        (guest.hear().await["type"].clone(), guest.hear().await["type"].clone()),
+        (json!("ready"), json!("joined"))
+    );
+    hub.assign(1, "agent-7").await; // 2
+    hub.settled().await;
+    assert_eq!(guest.event().await, (2, json!(["assignee:agent-7"])));
+    hub.assign(1, "agent-8").await; // 3
+    hub.settled().await;
+    assert_eq!(guest.event().await, (3, json!(["assignee:agent-7"])));
+    hub.comment(1, "Mine now.").await; // 4
+    hub.settled().await;
+    hub.assign(1, "agent-7").await; // 5
+    assert_eq!(guest.event().await, (5, json!(["assignee:agent-7"])));
+    hub.assign(1, "agent-8").await; // 6
+    hub.settled().await;
+    let mut listener = hub.listen("after=1&assignee=agent-7", None).await;
+    assert_eq!(listener.names(3).await, names(&[(1, "ready"), (2, "assigned"), (3, "assigned")]));
+}
+
+#[tokio::test]
 async fn a_guest_that_comes_back_hears_what_it_missed() {
     let hub = Hub::start().await;
     hub.whole_journey().await;

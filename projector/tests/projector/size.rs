@@ -6,11 +6,12 @@ use std::time::{Duration, Instant};
 
 use axum::http::StatusCode;
 use base64::{Engine as _, engine::general_purpose::URL_SAFE_NO_PAD};
+use schemas::Position;
 
 use crate::hub::Hub;
 
 /// Parameters of a list; or a whole path, in which NEWEST is a ticket.
-const QUESTIONS: [(&str, &str); 30] = [
+const QUESTIONS: [(&str, &str); 32] = [
     ("newest", ""),
     ("by status", "status=open"),
     ("category, priority", "category=Security&priority=Critical"),
@@ -44,9 +45,11 @@ const QUESTIONS: [(&str, &str); 30] = [
         "months by the day",
         "/api/analytics/series?dimension=category&interval=day&from=2025-12-01T00:00:00Z&to=2026-03-01T00:00:00Z",
     ),
+    ("summary as it was", "/api/tickets/stats/summary?asOf=2026-10-01T12:30:00Z"),
     ("waiting times", "/api/analytics/times"),
     ("topics", "/api/analytics/topics"),
     ("confusion", "/api/analytics/confusion"),
+    ("sessions", "/api/analytics/sessions"),
 ];
 
 #[tokio::test]
@@ -121,6 +124,17 @@ pub(crate) async fn filled(tickets: i64) -> (Hub, i64) {
                 other, sum(count)
          from projector.statistics, (values ('all'), ('day')) coarse (grain)
          where $1 > 0 group by 1, 2, 3, 4, 5",
+        // As if tickets never changed.
+        "insert into projector.statistics (grain, at, dimension, label, other, count)
+         select case grain when 'hour' then 'change' else 'change-day' end, at, dimension, label, other, count
+         from projector.statistics
+         where $1 > 0 and grain in ('hour', 'day') and dimension not like 'topic-%'",
+        // Looking back finds its place in the log; what it holds has no ticket to fold.
+        "insert into log.events (position, stream_id, version, event_id, type, data, metadata, recorded_at)
+         select number, id, 1, gen_random_uuid(), 'hub.ticket.unknown.v1', '{}',
+                '{\"correlationid\":\"00000000-0000-7000-8000-000000000000\",\"actor\":\"system:test\"}', created_at
+         from projector.tickets where $1 > 0",
+        "update log.head set position = $1",
     ] {
         sqlx::query(statement).bind(tickets).execute(&mut *connection).await.unwrap();
     }
@@ -129,6 +143,7 @@ pub(crate) async fn filled(tickets: i64) -> (Hub, i64) {
                            projector.embeddings, projector.statistics, projector.label_sets";
     sqlx::raw_sql(vacuum).execute(&mut *connection).await.unwrap();
     drop(connection);
+    hub.progress.reset(Position(tickets));
     (hub, tickets)
 }
 

@@ -8,7 +8,14 @@ use service_host::{Problem, clock, json::QueryParams};
 
 use super::Dimension;
 use crate::{
-    http::{AppState, answer::Answer, etag, parameter::Moment, period::Period},
+    http::{
+        AppState,
+        answer::Answer,
+        etag,
+        freshness::{MinPosition, wait_for},
+        parameter::Moment,
+        period::Period,
+    },
     queries::{
         counters::{Grain, Point, begin, end, series},
         statistics::Counts,
@@ -30,6 +37,8 @@ pub struct SeriesParams {
     from: Option<Moment>,
     /// Before this time, widened to the interval; now by default.
     to: Option<Moment>,
+    /// Wait until the answer holds everything up to this position of the log.
+    min_position: Option<MinPosition>,
 }
 
 /// How finely a course is told.
@@ -68,7 +77,7 @@ pub struct SeriesPoint {
 /// The course.
 ///
 /// # Errors
-/// 400 for a period that is none or too long, 503 while the read model is away.
+/// 400 for a period that is none or too long, 503 while the read model is away, 504 when `minPosition` is not reached.
 pub async fn course(
     State(state): State<AppState>,
     QueryParams(params): QueryParams<SeriesParams>,
@@ -77,12 +86,17 @@ pub async fn course(
     let interval = params.interval.unwrap_or(Interval::Day);
     let grain = interval.grain();
     let period = Period::of(params.from, params.to, None)?;
+    wait_for(&state, &[&state.progress], params.min_position).await?;
     let (from, to) = period.bounds(clock::now(), interval.usual());
     let (from, to) = (begin(from, grain), end(to, grain));
     let points = (to - from).num_seconds() / grain.length().num_seconds();
-    if !(0..=POINTS).contains(&points) {
+    if points < 0 {
+        return Err(Problem::bad_request("from is later than to, which is now where it is left out"));
+    }
+    if points > POINTS {
+        let advice = if interval == Interval::Hour { ", or ask for days instead of hours" } else { "" };
         return Err(Problem::bad_request(format!(
-            "from and to are {points} intervals apart: {POINTS} at most, or ask for days instead of hours"
+            "from and to are {points} intervals apart: {POINTS} at most{advice}"
         )));
     }
     let dimension = params.dimension.unwrap_or_default();

@@ -11,6 +11,7 @@ use super::course::Interval;
 use crate::{
     http::{
         AppState,
+        freshness::{MinPosition, wait_for},
         parameter::Moment,
         period::Period,
         table::{Format, Row, download},
@@ -30,17 +31,20 @@ pub struct CountersParams {
     from: Option<Moment>,
     /// Before this time, widened to the full hour; to the last ticket by default.
     to: Option<Moment>,
+    /// Wait until the answer holds everything up to this position of the log.
+    min_position: Option<MinPosition>,
 }
 
 /// The counters.
 ///
 /// # Errors
-/// 400 for a period that is none.
+/// 400 for a period that is none, 504 when `minPosition` is not reached.
 pub async fn export(
     State(state): State<AppState>,
     QueryParams(params): QueryParams<CountersParams>,
 ) -> Result<Response, Problem> {
     let period = Period::of(params.from, params.to, None)?;
+    wait_for(&state, &[&state.progress], params.min_position).await?;
     let grain = params.interval.unwrap_or(Interval::Day).grain();
     let bounds = period.all_bounds();
     let pages = stream::try_unfold(Some(None), move |after: Option<Option<Cell>>| {

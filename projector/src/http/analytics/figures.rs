@@ -10,7 +10,8 @@ use crate::{
         AppState,
         answer::Answer,
         etag,
-        parameter::Within,
+        freshness::{MinPosition, wait_for},
+        parameter::{Moment, Within},
         period::{Period, PeriodParams, period_params},
         statistics::figures,
     },
@@ -21,12 +22,18 @@ use crate::{
     statistics::count::dimension,
 };
 
-period_params! {
-    /// The query parameters.
-    pub struct TopicParams {
-        /// Topics at most.
-        limit: Option<Within<1, 200>>,
-    }
+/// The query parameters; of topics, which are personal data, no history is kept to look back to.
+#[derive(Debug, Deserialize, JsonSchema)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+pub struct TopicParams {
+    /// Topics at most.
+    limit: Option<Within<1, 200>>,
+    /// Tickets submitted at or after this time, widened to the full hour.
+    from: Option<Moment>,
+    /// Tickets submitted before this time, widened to the full hour.
+    to: Option<Moment>,
+    /// Wait until the answer holds everything up to this position of the log.
+    min_position: Option<MinPosition>,
 }
 
 period_params! {
@@ -124,7 +131,7 @@ pub struct Sessions {
     escalation_rate: Option<f64>,
     /// Tickets per support channel.
     by_channel: Counts,
-    /// What most tickets name.
+    /// What most tickets name; empty where `asOf` looks back.
     top_topics: Vec<Topic>,
 }
 
@@ -168,7 +175,8 @@ pub async fn topics(
     QueryParams(params): QueryParams<TopicParams>,
     headers: HeaderMap,
 ) -> Result<Response, Problem> {
-    let mut period = params.period(&state).await?;
+    let mut period = Period::of(params.from, params.to, None)?;
+    wait_for(&state, &[&state.progress], params.min_position).await?;
     let figures = figures(&state, &mut period, &[dimension::PRODUCT, dimension::ERROR_CODE]).await?;
     let limit = params.limit.map_or(20, |limit| limit.0 as usize);
     etag::tagged(&headers, &Answer::new(Topics { period, topics: figures.topics(limit) }))
