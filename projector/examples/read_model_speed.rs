@@ -197,7 +197,6 @@ async fn fill(pool: &PgPool, keys: &PersonalKeys, tickets: u128) -> anyhow::Resu
         copy.send(rows.into_bytes()).await?;
         copy.finish().await?;
     }
-    sqlx::query("update log.head set position = $1").bind(position.0).execute(pool).await?;
     sqlx::raw_sql("analyze log.events; checkpoint").execute(pool).await?;
     Ok(())
 }

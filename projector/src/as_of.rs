@@ -166,7 +166,7 @@ fn read(events: &[Envelope]) -> Result<Vec<Fact<'_>>, QueryError> {
 /// The last position recorded until `time`. Positions and times ascend together, so it is found by halving, which takes
 /// no index over times.
 async fn position_at(pool: &PgPool, time: DateTime<Utc>) -> Result<Position, QueryError> {
-    let head = sqlx::query_scalar!("select position from log.head").fetch_one(pool).await?;
+    let head = sqlx::query_scalar!(r#"select position as "position!" from log.head"#).fetch_one(pool).await?;
     let (mut low, mut high) = (0, head);
     while low < high {
         let middle = low + (high - low + 1) / 2;

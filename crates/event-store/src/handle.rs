@@ -1,5 +1,7 @@
 //! The one way to change an existing ticket: load, decide, append, and decide again when somebody else was faster.
 
+use std::time::Duration;
+
 use schemas::{Envelope, EventId, Position, TicketEvent, TicketId, Version, envelope::Metadata};
 
 use crate::{
@@ -8,8 +10,11 @@ use crate::{
     error::{AppendError, StoreError},
 };
 
-/// Conflicts in a row before a command gives up: each means that another command on the ticket got through.
-const ATTEMPTS: u32 = 8;
+/// Conflicts in a row before a command gives up: each means that another process's command on the ticket got through.
+const ATTEMPTS: u32 = 20;
+/// Before deciding again, at most, after the first conflict; after the n-th n times as long. At random, so that two processes
+/// do not meet again.
+const PAUSE: Duration = Duration::from_millis(5);
 
 /// What a command's event carries, and what the command insists on.
 #[derive(Clone, Debug)]
@@ -57,7 +62,7 @@ pub enum HandleError<R: std::error::Error + 'static> {
     /// The ticket's past cannot be read.
     #[error(transparent)]
     Load(#[from] StoreError),
-    /// The events could not be appended; a conflict also where the ticket is not at the required version.
+    /// The events could not be appended; a conflict where the ticket is not at the required version, and only there.
     #[error(transparent)]
     Append(#[from] AppendError),
 }
@@ -72,10 +77,11 @@ impl Stamp {
 
 impl EventStore {
     /// Folds the ticket's events with `evolve`, lets `decide` choose what follows, and appends it where nothing came
-    /// between. A command leads to one event at most.
+    /// between. A command leads to one event at most, and waits for those before it on the same ticket.
     ///
     /// # Errors
-    /// As [`HandleError`]; after [`AppendError::Unavailable`] the same command can be repeated.
+    /// As [`HandleError`]; after [`AppendError::Unavailable`], which too many conflicts with other processes lead to as well,
+    /// the same command can be repeated.
     pub async fn handle<S: Default, R: std::error::Error + 'static>(
         &self,
         ticket: TicketId,
@@ -98,13 +104,21 @@ impl EventStore {
         evolve: impl Fn(S, EventId, &TicketEvent) -> S,
         decide: impl Fn(&S) -> Result<Option<TicketEvent>, R>,
     ) -> Result<Handled<S>, HandleError<R>> {
+        let turn = self.turns.take(ticket).await;
+        let past = past.filter(|_| !turn.waited);
         let handled = self.decide_and_append(ticket, past, &stamp, &evolve, decide).await;
         if let Ok(Handled { outcome: Outcome::Appended | Outcome::Replayed, .. }) = handled {
             return handled;
         }
         // The ticket may be past the command because the same request went through before: then that is the answer.
         let Some(idempotency) = &stamp.idempotency else { return handled };
-        match self.earlier_answer(idempotency).await? {
+        let earlier = match (self.earlier_answer(idempotency).await?, &handled) {
+            (None, Ok(nothing)) => {
+                self.remember_answer(idempotency, ticket, nothing.version, nothing.position).await?
+            }
+            (earlier, _) => earlier,
+        };
+        match earlier {
             Some(earlier) => {
                 Ok(self.load(ticket, earlier.version, &evolve).await?.handled(Outcome::Replayed))
             }
@@ -142,7 +156,14 @@ impl EventStore {
                 Err(AppendError::Duplicate { .. }) => {
                     return Ok(self.load(ticket, NEWEST, &evolve).await?.handled(Outcome::NothingToDo));
                 }
-                Err(AppendError::Conflict { .. }) if attempt < ATTEMPTS => attempt += 1,
+                Err(AppendError::Conflict { .. }) if attempt < ATTEMPTS => {
+                    tokio::time::sleep(PAUSE.mul_f64(f64::from(attempt) * rand::random::<f64>())).await;
+                    attempt += 1;
+                }
+                // Nobody insisted on a version: there is nothing to tell about one.
+                Err(AppendError::Conflict { .. }) if stamp.required.is_none() => {
+                    return Err(AppendError::Unavailable(None).into());
+                }
                 Err(error) => return Err(error.into()),
             }
         }

@@ -5,6 +5,7 @@
 //! - [`group_commit`]: how one process's concurrent appends share a commit
 //! - `group_load`: how its concurrent loads share a query; `kept_connection`: what both tasks read and write through
 //! - [`handle`]: load, decide, append: the one way to change a ticket
+//! - `turns`: commands on one ticket, one after the other
 //! - `earlier_answer`: what a client was answered before under an idempotency key
 //! - [`read`]: one stream, or the whole log from a position
 //! - [`durability`]: settings without which a promise would be a lie
@@ -36,6 +37,7 @@ pub mod master_keys;
 pub mod personal_keys;
 pub mod read;
 pub mod service_login;
+mod turns;
 pub mod vector_index;
 
 use schemas::Position;
@@ -55,6 +57,7 @@ pub struct EventStore {
     pool: PgPool,
     writer: group_commit::Writer,
     reader: group_load::Reader<read::WholeStreams>,
+    turns: turns::Turns,
 }
 
 impl EventStore {
@@ -72,7 +75,7 @@ impl EventStore {
         }
         let writer = group_commit::Writer::start(pool.clone());
         let reader = group_load::Reader::start(pool.clone());
-        Ok(Self { pool, writer, reader })
+        Ok(Self { pool, writer, reader, turns: turns::Turns::default() })
     }
 
     /// Appends the events of one command, all or none, sharing the commit with whoever else appends now.

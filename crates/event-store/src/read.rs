@@ -81,7 +81,9 @@ impl EventStore {
     /// # Errors
     /// As [`StoreError`].
     pub async fn head(&self) -> Result<Position, StoreError> {
-        let position = sqlx::query_scalar!("select position from log.head").fetch_one(self.pool()).await?;
+        let position = sqlx::query_scalar!(r#"select position as "position!" from log.head"#)
+            .fetch_one(self.pool())
+            .await?;
         Ok(Position(position))
     }
 }

@@ -122,6 +122,27 @@ async fn a_repeated_request_is_answered_as_it_left_the_ticket() {
 }
 
 #[tokio::test]
+async fn a_request_that_changed_nothing_changes_nothing_later_either() {
+    let store = store().await;
+    let ticket = TicketId::new(1.into());
+    let unless = |last: &'static str| {
+        move |story: &Story| {
+            let is_last = story.last().is_some_and(|(_, known)| known == last);
+            Ok::<_, Enough>((!is_last).then(|| said(last)))
+        }
+    };
+    store.handle(ticket, stamp(), evolve, unless("one")).await.unwrap();
+    let nothing = store.handle(ticket, keyed("key", 1), evolve, unless("one")).await.unwrap();
+    assert_eq!(place(&nothing), (Version(1), Position(1), Outcome::NothingToDo));
+    store.handle(ticket, stamp(), evolve, unless("two")).await.unwrap();
+    let again = store.handle(ticket, keyed("key", 1), evolve, unless("one")).await.unwrap();
+    assert_eq!(place(&again), (Version(1), Position(1), Outcome::Replayed));
+    let other = store.handle(ticket, keyed("key", 2), evolve, unless("two")).await;
+    assert!(matches!(other, Err(HandleError::Append(AppendError::KeyReused))), "{other:?}");
+    assert_eq!(store.head().await.unwrap(), Position(2));
+}
+
+#[tokio::test]
 async fn a_key_that_belongs_to_another_request_is_refused() {
     let store = store().await;
     say(&store, keyed("key", 1), "one").await.unwrap();

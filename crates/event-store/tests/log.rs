@@ -214,6 +214,26 @@ async fn a_foreign_transaction_that_never_ends_stalls_nobody() {
 }
 
 #[tokio::test]
+async fn an_old_snapshot_makes_no_append_dearer_than_the_one_before() {
+    let store = store().await;
+    let mut foreign = store.pool().begin().await.unwrap();
+    sqlx::raw_sql("set transaction isolation level repeatable read; select pg_current_xact_id()")
+        .execute(&mut *foreign)
+        .await
+        .unwrap();
+    for n in 1..=1_000 {
+        store.append(append(n, NEW, &["meanwhile"])).await.unwrap();
+    }
+    // What every append locks has one version, whoever still sees the past.
+    let bytes: i64 = sqlx::query_scalar("select pg_relation_size('log.append_lock')")
+        .fetch_one(store.pool())
+        .await
+        .unwrap();
+    assert_eq!(bytes, 8192);
+    drop(foreign);
+}
+
+#[tokio::test]
 async fn a_migrated_database_says_so() {
     let database = TestDatabase::create().await.unwrap();
     let pool = database::pool(database.url(), "test", 1).unwrap();

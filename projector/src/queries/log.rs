@@ -10,7 +10,7 @@ use super::{QueryError, ticket::TicketKey, timed};
 /// # Errors
 /// As [`QueryError`].
 pub async fn head(pool: &PgPool) -> Result<Position, QueryError> {
-    let query = sqlx::query_scalar!("select position from log.head");
+    let query = sqlx::query_scalar!(r#"select position as "position!" from log.head"#);
     timed("select", "head", query.fetch_one(pool)).await.map(Position)
 }
 

@@ -63,7 +63,11 @@ pub(super) async fn goal(
     projections: &[&'static Contract],
 ) -> Result<Position, sqlx::Error> {
     if is_whole_stage(projections) {
-        Ok(Position(sqlx::query_scalar!("select position from log.head").fetch_one(connection).await?))
+        Ok(Position(
+            sqlx::query_scalar!(r#"select position as "position!" from log.head"#)
+                .fetch_one(connection)
+                .await?,
+        ))
     } else {
         checkpoint(connection, stage_of(projections)).await
     }

@@ -186,8 +186,9 @@ async fn append_raw(hub: &Hub, n: u128, type_name: &str, data: &str) {
     let id = EventId::new(Uuid::now_v7());
     let metadata = json!({ "correlationid": id, "actor": "system:test" }).to_string();
     sqlx::query(
-        "select log.append(array[$1], array[null::integer], array[null::text], array[null::bytea],
-                           array[1], array[$2], array[$3], array[$4], array[$5])",
+        "select log.append_batch(array[$1], array[null::integer],
+                                 array[1], array[$1], array[null::integer], array[$2], array[$3], array[$4], array[$5],
+                                 '{}', '{}', '{}', '{}', '{}', '{}', '{}')",
     )
     .bind(ticket_id(n).to_string())
     .bind(id.as_uuid())

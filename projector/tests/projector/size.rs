@@ -134,7 +134,6 @@ pub(crate) async fn filled(tickets: i64) -> (Hub, i64) {
          select number, id, 1, gen_random_uuid(), 'hub.ticket.unknown.v1', '{}',
                 '{\"correlationid\":\"00000000-0000-7000-8000-000000000000\",\"actor\":\"system:test\"}', created_at
          from projector.tickets where $1 > 0",
-        "update log.head set position = $1",
     ] {
         sqlx::query(statement).bind(tickets).execute(&mut *connection).await.unwrap();
     }

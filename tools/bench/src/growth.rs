@@ -72,7 +72,6 @@ pub async fn fill(site: &Site, events: u64) -> anyhow::Result<()> {
         chunk.execute(&mut connection).await?;
         last = next;
     }
-    sqlx::query("update log.head set position = $1").bind(events as i64).execute(&mut connection).await?;
     sqlx::query("vacuum analyze log.events").execute(&mut connection).await?;
     sqlx::query("checkpoint").execute(&mut connection).await?;
     Ok(connection.close().await?)

@@ -109,7 +109,7 @@ async fn why_stuck_names_who_holds_the_head_of_the_log() {
     let hub = Hub::start().await;
     hub.append(1..=1).await;
     let mut holder = hub.store.pool().begin().await.unwrap();
-    sqlx::query("select position from log.head for update").execute(&mut *holder).await.unwrap();
+    sqlx::query("select from log.append_lock for update").execute(&mut *holder).await.unwrap();
     let waiting = async {
         hub.append(2..=2).await;
     };
