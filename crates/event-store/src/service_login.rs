@@ -8,6 +8,10 @@ use crate::error::StoreError;
 /// The role whose members may do what services do.
 pub const ROLE: &str = "hub_services";
 
+/// A service's statement that takes longer is ended, so that none can hold the head of the log: services ask for as much of
+/// their connections (`database`), this is for whoever else signs in as one. Rebuilds ask for more.
+const PATIENCE: &str = "60s";
+
 /// Makes `login` a member of [`ROLE`] that signs in with `password`, whether it is there already or not.
 ///
 /// # Errors
@@ -24,15 +28,18 @@ pub async fn ensure(connection: &mut PgConnection, login: &str, password: &str) 
     let statements = sqlx::query!(
         r#"select format('%s role %I login password %L nosuperuser nocreatedb nocreaterole', $3::text, $1::text, $2::text)
                       as "sign_in!",
-                  format('grant %I to %I', $4::text, $1::text) as "join!""#,
+                  format('grant %I to %I', $4::text, $1::text) as "join!",
+                  format('alter role %I set statement_timeout = %L', $1::text, $5::text) as "limit!""#,
         login,
         password,
         verb,
         ROLE,
+        PATIENCE,
     )
     .fetch_one(&mut *connection)
     .await?;
-    sqlx::raw_sql(AssertSqlSafe(statements.sign_in)).execute(&mut *connection).await?;
-    sqlx::raw_sql(AssertSqlSafe(statements.join)).execute(&mut *connection).await?;
+    for statement in [statements.sign_in, statements.join, statements.limit] {
+        sqlx::raw_sql(AssertSqlSafe(statement)).execute(&mut *connection).await?;
+    }
     Ok(())
 }

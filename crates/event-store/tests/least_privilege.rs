@@ -135,5 +135,8 @@ async fn a_login_of_the_services_is_made_once_and_its_password_changed() {
         let head: i64 =
             sqlx::query_scalar("select position from log.head").fetch_one(&mut signed_in).await.unwrap();
         assert_eq!(head, 0);
+        let patience: String =
+            sqlx::query_scalar("show statement_timeout").fetch_one(&mut signed_in).await.unwrap();
+        assert_eq!(patience, "1min");
     }
 }

@@ -19,8 +19,8 @@ use axum::{
             rejection::WebSocketUpgradeRejection,
         },
     },
-    http::{HeaderMap, StatusCode},
-    response::Response,
+    http::{HeaderMap, StatusCode, header},
+    response::{IntoResponse as _, Response},
 };
 use schemars::JsonSchema;
 use schemas::{Position, TicketId};
@@ -147,9 +147,11 @@ pub async fn rooms(
     if !state.cors.allows(&headers) {
         return Err(Problem::new(StatusCode::FORBIDDEN, "pages of this origin may not listen"));
     }
-    let upgrade = upgrade.map_err(|_| {
-        Problem::new(StatusCode::UPGRADE_REQUIRED, "this path is a WebSocket: ask for an upgrade")
-    })?;
+    let Ok(upgrade) = upgrade else {
+        let problem =
+            Problem::new(StatusCode::UPGRADE_REQUIRED, "this path is a WebSocket: ask for an upgrade");
+        return Ok(([(header::UPGRADE, "websocket")], problem).into_response());
+    };
     let rooms = params.rooms.map_or_else(BTreeSet::new, |rooms| rooms.0);
     if rooms.len() > ROOMS {
         return Err(Problem::bad_request(TOO_MANY));

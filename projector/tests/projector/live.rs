@@ -345,4 +345,8 @@ async fn pages_of_other_origins_may_not_visit() {
         Request::get("/api/ws").header("origin", "http://evil.example").header("host", "hub.example");
     let response = hub.router().oneshot(request.body(Body::empty()).unwrap()).await.unwrap();
     assert_eq!(response.status(), StatusCode::FORBIDDEN);
+    let request = Request::get("/api/ws").body(Body::empty()).unwrap();
+    let response = hub.router().oneshot(request).await.unwrap();
+    assert_eq!(response.status(), StatusCode::UPGRADE_REQUIRED);
+    assert_eq!(response.headers()["upgrade"], "websocket");
 }

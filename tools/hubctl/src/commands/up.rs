@@ -29,6 +29,9 @@ pub(crate) struct Args {
     /// The sample tickets, one JSON object a line; sent once, whatever the number of runs
     #[arg(long, default_value = "examples/tickets.jsonl")]
     samples: PathBuf,
+    /// Folder of the encoder, which `make deps` fetches
+    #[arg(long, default_value = ".local/minilm-l6-v2")]
+    model_dir: PathBuf,
     /// Folder of the trained heads
     #[arg(long, default_value = "analyzer-worker/model")]
     heads_dir: PathBuf,
@@ -76,7 +79,9 @@ fn options(args: &Args) -> anyhow::Result<StackOptions> {
     let program = std::env::current_exe().context("finding the programs beside hubctl")?;
     Ok(StackOptions {
         bin_dir: program.parent().unwrap_or(Path::new(".")).to_owned(),
-        model_dir: data_dir.join("minilm-l6-v2"),
+        model_dir: args.model_dir.canonicalize().with_context(|| {
+            format!("finding the encoder in {}: run `make deps`", args.model_dir.display())
+        })?,
         heads_dir: args.heads_dir.canonicalize().context("finding the trained heads")?,
         ports: Ports::standard(args.port_offset),
         crm_linger: Duration::from_secs(1),
