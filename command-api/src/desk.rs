@@ -1,9 +1,12 @@
 //! From what a person asks of a ticket to its event in the log. What the person writes is sealed on the way, under the
 //! key of the ticket's requester.
 
+use std::sync::Arc;
+
 use event_store::{
     EventStore, HandleError, Handled, Idempotency, PersonalKeys, Stamp, StoreError, personal_keys::KeyError,
 };
+use quick_cache::sync::Cache;
 use schemas::{
     Envelope, EventId, Position, RequesterId, Sealed, TicketEvent, TicketId, Version,
     envelope::Metadata,
@@ -28,14 +31,34 @@ pub struct Request {
     pub traceparent: String,
 }
 
-/// A ticket there is, with everything that happened to it until it was found.
+/// A ticket there is.
 #[derive(Debug)]
 pub struct Known {
     /// Its id.
     pub id: TicketId,
+    beginning: Beginning,
+    /// Everything that happened to it until it was found, where that had to be read.
+    past: Option<Vec<Envelope>>,
+}
+
+/// What a ticket's first event says, which never changes.
+#[derive(Clone, Debug)]
+struct Beginning {
     story: EventId,
     requester: RequesterId,
-    past: Vec<Envelope>,
+}
+
+/// Beginnings kept at most.
+const KEPT: usize = 10_000;
+
+/// How tickets began that this process had to do with. Cheap to clone.
+#[derive(Clone, Debug)]
+pub struct Beginnings(Arc<Cache<TicketId, Beginning>>);
+
+impl Default for Beginnings {
+    fn default() -> Self {
+        Self(Arc::new(Cache::new(KEPT)))
+    }
 }
 
 /// Why an order was not carried out.
@@ -75,7 +98,7 @@ impl OrderError {
 ///
 /// # Errors
 /// [`OrderError::NoSuchTicket`], or [`OrderError::Find`].
-pub async fn find(store: &EventStore, name: &str) -> Result<Known, OrderError> {
+pub async fn find(store: &EventStore, known: &Beginnings, name: &str) -> Result<Known, OrderError> {
     let id = match (name.parse(), name.parse()) {
         (Ok(id), _) => Some(id),
         (_, Ok(number)) => {
@@ -84,7 +107,12 @@ pub async fn find(store: &EventStore, name: &str) -> Result<Known, OrderError> {
         _ => None,
     };
     let id = id.ok_or(OrderError::NoSuchTicket)?;
-    Known::by(store.read_stream(id, Version::NONE).await?)
+    if let Some(beginning) = known.0.get(&id) {
+        return Ok(Known { id, beginning, past: None });
+    }
+    let found = Known::by(store.read_stream(id, Version::NONE).await?)?;
+    known.0.insert(id, found.beginning.clone());
+    Ok(found)
 }
 
 /// A ticket's number is the position of its first event; the positions of others are nobody's.
@@ -97,7 +125,8 @@ impl Known {
         let first = past.first().ok_or(OrderError::NoSuchTicket)?;
         match first.event() {
             Ok(TicketEvent::Submitted(submitted)) => {
-                Ok(Self { id: first.subject, story: first.id, requester: submitted.requester.id, past })
+                let beginning = Beginning { story: first.id, requester: submitted.requester.id };
+                Ok(Self { id: first.subject, beginning, past: Some(past) })
             }
             // A submission this build cannot read.
             Ok(_) | Err(schemas::event::DecodeError::UnknownType(_)) => Err(OrderError::NoSuchTicket),
@@ -119,17 +148,17 @@ pub async fn carry_out(
     request: Request,
 ) -> Result<Handled<Ticket>, OrderError> {
     let id = EventId::new(Uuid::now_v7());
-    let sealing = Sealing { keys, requester: &ticket.requester, id };
+    let sealing = Sealing { keys, requester: &ticket.beginning.requester, id };
     let command = sealing.command(request.order).await?;
     let metadata = Metadata {
-        correlationid: ticket.story,
+        correlationid: ticket.beginning.story,
         causationid: None,
         traceparent: Some(request.traceparent),
         actor: ACTOR.to_owned(),
     };
     let stamp = Stamp { id, metadata, required: request.required, idempotency: request.idempotency };
     let decide = |state: &Ticket| decide(state, command.clone());
-    Ok(store.handle_knowing(ticket.id, Some(ticket.past), stamp, evolve, decide).await?)
+    Ok(store.handle_knowing(ticket.id, ticket.past, stamp, evolve, decide).await?)
 }
 
 /// For whom, and into which event.

@@ -40,7 +40,7 @@ pub async fn command<B: OrderBody>(
     let Path(name) = name.map_err(|_| OrderError::NoSuchTicket)?;
     let (key, required) = (idempotency_key(&headers)?, if_match(&headers)?);
     let order = body.value.parse().map_err(invalid)?;
-    let ticket = desk::find(&state.store, &name).await?;
+    let ticket = desk::find(&state.store, &state.beginnings, &name).await?;
     let request = desk::Request {
         order,
         required,

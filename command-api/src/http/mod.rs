@@ -25,7 +25,7 @@ use event_store::{EventStore, PersonalKeys};
 use service_host::{Health, Problem, openapi};
 use ticket::submission::Violation;
 
-use crate::Settings;
+use crate::{Settings, desk::Beginnings};
 
 /// What every handler may use. One pointer, because axum clones it several times per request.
 #[derive(Clone, Debug)]
@@ -37,6 +37,7 @@ pub struct Parts {
     pub(crate) store: EventStore,
     pub(crate) keys: PersonalKeys,
     pub(crate) bus: Bus,
+    pub(crate) beginnings: Beginnings,
     pub(crate) request_types: Vec<String>,
 }
 
@@ -44,7 +45,8 @@ impl AppState {
     /// The state of a service with these parts.
     #[must_use]
     pub fn new(settings: &Settings, store: EventStore, keys: PersonalKeys, bus: Bus) -> Self {
-        Self(Arc::new(Parts { store, keys, bus, request_types: settings.request_types.clone() }))
+        let (beginnings, request_types) = (Beginnings::default(), settings.request_types.clone());
+        Self(Arc::new(Parts { store, keys, bus, beginnings, request_types }))
     }
 }
 

@@ -67,6 +67,11 @@ pub enum HandleError<R: std::error::Error + 'static> {
     Append(#[from] AppendError),
 }
 
+/// What a ticket is to who decides about it. One type has one fold: what it made of a ticket is kept for the next command.
+pub trait State: Clone + Default + Send + Sync + 'static {}
+
+impl<S: Clone + Default + Send + Sync + 'static> State for S {}
+
 impl Stamp {
     /// For a command that insists on nothing.
     #[must_use]
@@ -82,7 +87,7 @@ impl EventStore {
     /// # Errors
     /// As [`HandleError`]; after [`AppendError::Unavailable`], which too many conflicts with other processes lead to as well,
     /// the same command can be repeated.
-    pub async fn handle<S: Default, R: std::error::Error + 'static>(
+    pub async fn handle<S: State, R: std::error::Error + 'static>(
         &self,
         ticket: TicketId,
         stamp: Stamp,
@@ -96,7 +101,7 @@ impl EventStore {
     ///
     /// # Errors
     /// As [`Self::handle`].
-    pub async fn handle_knowing<S: Default, R: std::error::Error + 'static>(
+    pub async fn handle_knowing<S: State, R: std::error::Error + 'static>(
         &self,
         ticket: TicketId,
         past: Option<Vec<Envelope>>,
@@ -126,7 +131,7 @@ impl EventStore {
         }
     }
 
-    async fn decide_and_append<S: Default, R: std::error::Error + 'static>(
+    async fn decide_and_append<S: State, R: std::error::Error + 'static>(
         &self,
         ticket: TicketId,
         mut past: Option<Vec<Envelope>>,
@@ -137,7 +142,7 @@ impl EventStore {
         let mut attempt = 1;
         loop {
             let loaded = match past.take() {
-                Some(past) => Loaded::fold(past, NEWEST, &evolve)?,
+                Some(past) => Loaded::default().after(past, NEWEST, &evolve)?,
                 None => self.load(ticket, NEWEST, &evolve).await?,
             };
             let expected = loaded.required_by(stamp)?;
@@ -151,12 +156,14 @@ impl EventStore {
                 }
                 Ok(done) => {
                     let (version, position) = (done.version, done.position);
+                    self.states.keep(ticket, Loaded { state: state.clone(), version, position });
                     return Ok(Handled { state, version, position, outcome: Outcome::Appended });
                 }
                 Err(AppendError::Duplicate { .. }) => {
                     return Ok(self.load(ticket, NEWEST, &evolve).await?.handled(Outcome::NothingToDo));
                 }
                 Err(AppendError::Conflict { .. }) if attempt < ATTEMPTS => {
+                    self.states.forget(ticket);
                     tokio::time::sleep(PAUSE.mul_f64(f64::from(attempt) * rand::random::<f64>())).await;
                     attempt += 1;
                 }
@@ -169,14 +176,22 @@ impl EventStore {
         }
     }
 
-    /// The ticket as its events up to version `last` make it. Events of types this build does not know are passed over.
-    async fn load<S: Default>(
+    /// The ticket as its events up to version `last` make it: what is kept of it, and what came since. Events of types this
+    /// build does not know are passed over.
+    async fn load<S: State>(
         &self,
         ticket: TicketId,
         last: Version,
         evolve: impl Fn(S, EventId, &TicketEvent) -> S,
     ) -> Result<Loaded<S>, StoreError> {
-        Loaded::fold(self.read_stream(ticket, Version::NONE).await?, last, evolve)
+        let kept =
+            self.states.get::<Loaded<S>>(ticket).filter(|kept| kept.version <= last).unwrap_or_default();
+        let since = self.read_stream(ticket, Version(kept.version.0 + 1)).await?;
+        let loaded = kept.after(since, last, evolve)?;
+        if last == NEWEST {
+            self.states.keep(ticket, loaded.clone());
+        }
+        Ok(loaded)
     }
 }
 
@@ -184,20 +199,23 @@ impl EventStore {
 const NEWEST: Version = Version(i32::MAX);
 
 /// A ticket with the place of its last event.
+#[derive(Clone, Debug, Default)]
 struct Loaded<S> {
     state: S,
     version: Version,
     position: Position,
 }
 
-impl<S: Default> Loaded<S> {
-    fn fold(
-        past: Vec<Envelope>,
+impl<S: State> Loaded<S> {
+    /// After these events of it as well.
+    fn after(
+        self,
+        events: Vec<Envelope>,
         last: Version,
         evolve: impl Fn(S, EventId, &TicketEvent) -> S,
     ) -> Result<Self, StoreError> {
-        let mut loaded = Self { state: S::default(), version: Version::NONE, position: Position::START };
-        for envelope in past.into_iter().take_while(|envelope| envelope.version <= last) {
+        let mut loaded = self;
+        for envelope in events.into_iter().take_while(|envelope| envelope.version <= last) {
             (loaded.version, loaded.position) = (envelope.version, envelope.position);
             match envelope.event() {
                 Ok(event) => loaded.state = evolve(loaded.state, envelope.id, &event),

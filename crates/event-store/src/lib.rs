@@ -5,6 +5,7 @@
 //! - [`group_commit`]: how one process's concurrent appends share a commit
 //! - `group_load`: how its concurrent loads share a query; `kept_connection`: what both tasks read and write through
 //! - [`handle`]: load, decide, append: the one way to change a ticket
+//! - `states`: tickets as they were when they were last loaded
 //! - `turns`: commands on one ticket, one after the other
 //! - `earlier_answer`: what a client was answered before under an idempotency key
 //! - [`read`]: one stream, or the whole log from a position
@@ -37,6 +38,7 @@ pub mod master_keys;
 pub mod personal_keys;
 pub mod read;
 pub mod service_login;
+mod states;
 mod turns;
 pub mod vector_index;
 
@@ -46,7 +48,7 @@ use tokio::sync::watch;
 
 pub use append::{Append, Appended, Expected, Idempotency, NewEvent, NewKey};
 pub use error::{AppendError, StoreError};
-pub use handle::{HandleError, Handled, Outcome, Stamp};
+pub use handle::{HandleError, Handled, Outcome, Stamp, State};
 pub use key_draft::KeyDraft;
 pub use master_keys::MasterKeys;
 pub use personal_keys::{KeyRing, PersonalKeys};
@@ -56,8 +58,9 @@ pub use personal_keys::{KeyRing, PersonalKeys};
 pub struct EventStore {
     pool: PgPool,
     writer: group_commit::Writer,
-    reader: group_load::Reader<read::WholeStreams>,
+    reader: group_load::Reader<read::Streams>,
     turns: turns::Turns,
+    states: states::States,
 }
 
 impl EventStore {
@@ -75,7 +78,7 @@ impl EventStore {
         }
         let writer = group_commit::Writer::start(pool.clone());
         let reader = group_load::Reader::start(pool.clone());
-        Ok(Self { pool, writer, reader, turns: turns::Turns::default() })
+        Ok(Self { pool, writer, reader, turns: turns::Turns::default(), states: states::States::default() })
     }
 
     /// Appends the events of one command, all or none, sharing the commit with whoever else appends now.

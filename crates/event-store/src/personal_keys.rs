@@ -10,6 +10,7 @@ use std::{
 };
 
 use hmac::{Hmac, Mac as _};
+use quick_cache::sync::Cache;
 use schemas::{EventId, RequesterId, Sealed};
 use serde::{Serialize, de::DeserializeOwned};
 use sha2::Sha256;
@@ -24,7 +25,7 @@ use crate::{
     master_keys::{MasterKey, MasterKeys},
 };
 
-/// Keys held in memory at most; a full cache is emptied, not grown.
+/// Keys held in memory at most; those of requesters who come again stay.
 const CACHE: usize = 10_000;
 pub(crate) const HASH_KEY_PLACE: &[u8] = b"hash-key";
 
@@ -36,7 +37,7 @@ pub struct PersonalKeys {
     /// The master key that new keys are wrapped by.
     in_use: Arc<Mutex<MasterKey>>,
     hash_key: Arc<SecretKey>,
-    cache: Arc<Mutex<HashMap<RequesterId, SecretKey>>>,
+    cache: Arc<Cache<RequesterId, SecretKey>>,
     reader: Reader<WrappedKeys>,
     /// Keys that an append under way makes.
     pub(crate) drafts: Drafts,
@@ -104,7 +105,7 @@ impl PersonalKeys {
         }
         let in_use = Arc::new(Mutex::new(in_use));
         let reader = Reader::start(pool.clone());
-        let (cache, drafts) = (Arc::default(), Drafts::default());
+        let (cache, drafts) = (Arc::new(Cache::new(CACHE)), Drafts::default());
         Ok(Self { pool, known, in_use, hash_key: Arc::new(hash_key), cache, reader, drafts })
     }
 
@@ -242,15 +243,11 @@ impl PersonalKeys {
     }
 
     pub(crate) fn cached(&self, requester: &RequesterId) -> Option<SecretKey> {
-        self.cache.lock().unwrap_or_else(PoisonError::into_inner).get(requester).cloned()
+        self.cache.get(requester)
     }
 
     pub(crate) fn remember(&self, requester: &RequesterId, key: SecretKey) -> SecretKey {
-        let mut cache = self.cache.lock().unwrap_or_else(PoisonError::into_inner);
-        if cache.len() >= CACHE {
-            cache.clear();
-        }
-        cache.insert(requester.clone(), key.clone());
+        self.cache.insert(requester.clone(), key.clone());
         key
     }
 }

@@ -71,9 +71,8 @@ impl EventStore {
     /// # Errors
     /// As [`StoreError`].
     pub async fn read_stream(&self, ticket: TicketId, from: Version) -> Result<Vec<Envelope>, StoreError> {
-        let rows = self.reader.load(ticket).await?;
-        let rows = rows.iter().flat_map(|rows| rows.iter()).filter(|row| row.version >= from.0);
-        rows.cloned().map(Row::dress).collect()
+        let rows = self.reader.load((ticket, from.0)).await?;
+        rows.iter().flat_map(|rows| rows.iter()).cloned().map(Row::dress).collect()
     }
 
     /// The position of the newest event; [`Position::START`] for an empty log.
@@ -88,34 +87,47 @@ impl EventStore {
     }
 }
 
-/// All events of a ticket, in order.
-pub(crate) struct WholeStreams;
+/// The events of tickets, each from a version on, in order.
+pub(crate) struct Streams;
 
-impl Question for WholeStreams {
-    type Key = TicketId;
+impl Question for Streams {
+    type Key = (TicketId, i32);
     type Found = Arc<Vec<Row>>;
 
     /// Stream by stream: given the tickets as one condition, Postgres may read the whole log rather than its index.
     async fn ask(
         connection: &mut PgConnection,
-        tickets: Vec<TicketId>,
-    ) -> Result<HashMap<TicketId, Arc<Vec<Row>>>, sqlx::Error> {
-        let names: Vec<String> = tickets.iter().map(TicketId::to_string).collect();
-        let rows = sqlx::query_as!(
-            Row,
-            "select e.position, e.stream_id, e.version, e.event_id, e.type, e.data, e.metadata, e.recorded_at
-             from unnest($1::text[]) wanted(stream_id)
-             cross join lateral (select * from log.events where stream_id = wanted.stream_id order by version) e",
+        wanted: Vec<(TicketId, i32)>,
+    ) -> Result<HashMap<(TicketId, i32), Arc<Vec<Row>>>, sqlx::Error> {
+        let names: Vec<String> = wanted.iter().map(|(ticket, _)| ticket.to_string()).collect();
+        let from: Vec<i32> = wanted.iter().map(|(_, from)| *from).collect();
+        let rows = sqlx::query!(
+            r#"select wanted.no as "no!", e.position, e.stream_id, e.version, e.event_id, e.type, e.data, e.metadata,
+                      e.recorded_at
+               from unnest($1::text[], $2::integer[]) with ordinality wanted(stream_id, from_version, no)
+               cross join lateral (
+                   select * from log.events
+                   where stream_id = wanted.stream_id and version >= wanted.from_version order by version) e"#,
             &names,
+            &from,
         )
         .fetch_all(connection)
         .await?;
-        let mut streams = HashMap::<String, Vec<Row>>::new();
+        let mut streams = vec![Vec::new(); wanted.len()];
         for row in rows {
-            streams.entry(row.stream_id.clone()).or_default().push(row);
+            let Some(stream) = streams.get_mut(row.no as usize - 1) else { continue };
+            stream.push(Row {
+                position: row.position,
+                stream_id: row.stream_id,
+                version: row.version,
+                event_id: row.event_id,
+                r#type: row.r#type,
+                data: row.data,
+                metadata: row.metadata,
+                recorded_at: row.recorded_at,
+            });
         }
-        let found = |(ticket, name)| Some((ticket, Arc::new(streams.remove(&name)?)));
-        Ok(tickets.into_iter().zip(names).filter_map(found).collect())
+        Ok(wanted.into_iter().zip(streams.into_iter().map(Arc::new)).collect())
     }
 }
 

@@ -2,6 +2,8 @@
 
 #![expect(clippy::unwrap_used, reason = "a panic is how a test fails")]
 
+use std::sync::atomic::{AtomicUsize, Ordering};
+
 use event_store::{AppendError, EventStore, HandleError, Handled, Idempotency, Outcome, Stamp, database};
 use local_stack::testing::TestDatabase;
 use schemas::{EventId, Position, TicketEvent, TicketId, Version, envelope::Metadata, event::AnalysisFailed};
@@ -119,6 +121,32 @@ async fn a_repeated_request_is_answered_as_it_left_the_ticket() {
         assert_eq!(again.state, first.state);
     }
     assert_eq!(store.head().await.unwrap(), Position(3));
+}
+
+#[tokio::test]
+async fn a_long_past_is_folded_once() {
+    let database = TestDatabase::create().await.unwrap();
+    let pool = database::pool(database.url(), "test", 20).unwrap();
+    database::MIGRATOR.run(&pool).await.unwrap();
+    let (store, other) =
+        (EventStore::open(pool.clone()).await.unwrap(), EventStore::open(pool).await.unwrap());
+    let ticket = TicketId::new(1.into());
+    let folded = AtomicUsize::new(0);
+    let counting = |story: Story, id: EventId, event: &TicketEvent| {
+        folded.fetch_add(1, Ordering::Relaxed);
+        evolve(story, id, event)
+    };
+    let always = |story: &Story| Ok::<_, Enough>(Some(said(&story.len().to_string())));
+    for _ in 0..50 {
+        store.handle(ticket, stamp(), counting, always).await.unwrap();
+    }
+    assert_eq!(folded.swap(0, Ordering::Relaxed), 50, "each event by the command that appends it");
+    // What another process appends is seen, before anything is decided and by nothing else than a load.
+    other.handle(ticket, stamp(), evolve, always).await.unwrap();
+    let handled = store.handle(ticket, stamp(), counting, always).await.unwrap();
+    assert_eq!((handled.version, handled.state.len()), (Version(52), 52));
+    assert_eq!(handled.state[50].1, "50");
+    assert_eq!(folded.load(Ordering::Relaxed), 2);
 }
 
 #[tokio::test]
