@@ -1,5 +1,7 @@
 //! Insisting on a version, and asking twice.
 
+use std::collections::BTreeSet;
+
 use schemas::Position;
 use serde_json::json;
 
@@ -51,6 +53,16 @@ async fn of_two_commands_for_one_version_one_gets_through() {
     let mut statuses = [one.status.as_u16(), other.status.as_u16()];
     statuses.sort_unstable();
     assert_eq!(statuses, [200, 409]);
+}
+
+#[tokio::test]
+async fn who_insists_on_no_version_is_never_told_of_one() {
+    let desk = Desk::start().await;
+    let comments = (2..=33).map(|n| desk.ask("comments", json!({ "text": format!("Comment {n}.") })));
+    let answers = futures::future::join_all(comments).await;
+    let versions: BTreeSet<_> =
+        answers.iter().map(|answer| answer.body["data"]["version"].as_i64()).collect();
+    assert_eq!(versions, (2..=33).map(Some).collect());
 }
 
 #[tokio::test]
