@@ -16,12 +16,6 @@ impl<S: Send + Sync> FromRequestParts<S> for TicketKey {
     async fn from_request_parts(parts: &mut Parts, state: &S) -> Result<Self, Problem> {
         let Path(text) =
             Path::<String>::from_request_parts(parts, state).await.map_err(|_| no_such_ticket())?;
-        let id = text.parse().map(Self::Id).ok();
-        id.or_else(|| number(&text).map(Self::Number)).ok_or_else(no_such_ticket)
+        text.parse().map_err(|_| no_such_ticket())
     }
-}
-
-/// Digits only: `parse` alone would take a sign.
-fn number(text: &str) -> Option<i64> {
-    text.bytes().all(|byte| byte.is_ascii_digit()).then(|| text.parse().ok())?
 }

@@ -1,6 +1,6 @@
 //! One ticket.
 
-use std::{collections::HashMap, sync::Arc, time::Instant};
+use std::{collections::HashMap, fmt, str::FromStr, sync::Arc, time::Instant};
 
 use event_store::group_load::{Question, Reader};
 use schemas::TicketId;
@@ -24,6 +24,34 @@ impl TicketKey {
         match self {
             Self::Id(id) => (Some(id.to_string()), None),
             Self::Number(number) => (None, Some(number)),
+        }
+    }
+}
+
+/// Text that can name no ticket.
+#[derive(Debug, thiserror::Error)]
+#[error("must be a ticket's id (tkt_ and 26 letters or digits) or its number")]
+pub struct NotATicketKey;
+
+impl FromStr for TicketKey {
+    type Err = NotATicketKey;
+
+    fn from_str(text: &str) -> Result<Self, NotATicketKey> {
+        let id = text.parse().map(Self::Id).ok();
+        id.or_else(|| number(text).map(Self::Number)).ok_or(NotATicketKey)
+    }
+}
+
+/// Digits only: `parse` alone would take a sign.
+fn number(text: &str) -> Option<i64> {
+    text.bytes().all(|byte| byte.is_ascii_digit()).then(|| text.parse().ok())?
+}
+
+impl fmt::Display for TicketKey {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Id(id) => id.fmt(f),
+            Self::Number(number) => number.fmt(f),
         }
     }
 }
