@@ -9,10 +9,12 @@ use tokio_util::sync::CancellationToken;
 
 use crate::{
     projection::contract::Contract,
-    rebuild::{Busy, Ended, Rebuild, note_fresh, outdated, place::Place},
+    rebuild::{Busy, Ended, Rebuild, Stopped, note_fresh, outdated, place::Place},
 };
 
 const TRY_AGAIN: Duration = Duration::from_secs(2);
+/// How long a drift check may take to give way.
+const PATIENCE: Duration = Duration::from_mins(1);
 
 /// Returns once all of `projections`, which are of one stage, are of the version this build makes, or when told to stop.
 pub async fn bring_up_to_date(
@@ -26,6 +28,7 @@ pub async fn bring_up_to_date(
         match once(pool, rebuild, projections, progress).await {
             Ok(true) => return,
             Ok(false) => {}
+            Err(error) if error.is::<Stopped>() => {}
             Err(error) if error.is::<Busy>() => tracing::info!("a read model is being made anew already"),
             Err(error) => {
                 progress.halt("the read model is of an older version and cannot be made anew".to_owned());
@@ -47,7 +50,8 @@ async fn once(
     if outdated(pool, projections).await?.is_empty() {
         return Ok(true);
     }
-    let _turn = rebuild.turn().await?;
+    let waiting = |busy: &Busy| tracing::info!(who = busy.who, "waiting for another rebuild");
+    let _turn = rebuild.turn_within(PATIENCE, &waiting).await?;
     // Another process may have been faster.
     let projections = outdated(pool, projections).await?;
     if projections.is_empty() {

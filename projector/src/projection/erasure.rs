@@ -24,7 +24,7 @@ pub async fn erase(connection: &mut PgConnection, requester: &RequesterId) -> an
         folded.forget_the_person();
         folded.count(&mut changes);
     }
-    for schema in [LIVE, Place::Next.schema(), Place::Shadow.schema(), Place::Previous.schema()] {
+    for schema in [LIVE].into_iter().chain(Place::ALL.map(Place::schema)) {
         clear(connection, schema, requester).await?;
     }
     changes.save(connection).await

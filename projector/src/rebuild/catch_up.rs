@@ -31,12 +31,12 @@ pub(super) async fn to_head(
     let mut connection = rebuild.connection().await?;
     place::create_parts(&mut connection, build.place).await?;
     loop {
+        if rebuild.stop.is_cancelled() {
+            return Ok(Ended::Cancelled);
+        }
         let to = goal(&mut connection, &build.projections).await?;
         if to.0 - build.through.0 <= NEAR {
             return Ok(Ended::Built(build));
-        }
-        if rebuild.stop.is_cancelled() {
-            return Ok(Ended::Cancelled);
         }
         observe(Step::CatchUp { at: build.through, to });
         window(rebuild, &mut connection, &mut build, to).await?;
@@ -51,6 +51,7 @@ pub(super) async fn to(
     to: Position,
 ) -> anyhow::Result<()> {
     while build.through < to {
+        rebuild.go_on()?;
         window(rebuild, connection, build, to).await?;
     }
     Ok(())
@@ -158,6 +159,7 @@ pub(super) async fn live_tickets(rebuild: &Rebuild, tickets: &[TicketId]) -> any
     let mut connection = rebuild.connection().await?;
     for projections in [&[&TICKETS, &TIMELINE, &SIMILAR][..], &[&SEARCH]] {
         for portion in tickets.chunks(LIVE_PORTION) {
+            rebuild.go_on()?;
             let mut transaction = connection.begin().await?;
             let through = hold_checkpoint(&mut transaction, stage_of(projections)).await?;
             let rows = fold(rebuild, &mut transaction, portion, through, through).await?;

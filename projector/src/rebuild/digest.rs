@@ -8,7 +8,7 @@ use schemas::Position;
 use sqlx::{AssertSqlSafe, Connection as _, PgConnection, Row as _};
 
 use super::{
-    Observer, Rebuild, Step,
+    Observer, Rebuild, Step, Stopped,
     catch_up::{self, checkpoint, stage_of},
     place::{self, LIVE, Place},
     plan,
@@ -68,7 +68,7 @@ pub(super) async fn compare(
     let mut build = plan::load(&rebuild.pool, place).await?.context("nothing stands there")?;
     let mut live = rebuild.connection().await?;
     let stage = stage_of(&build.projections);
-    wait_for_live(&mut live, stage, build.through).await?;
+    wait_for_live(rebuild, &mut live, stage, build.through).await?;
     let mut snapshot = live.begin_with("begin isolation level repeatable read, read only").await?;
     let position = checkpoint(&mut snapshot, stage).await?;
     let mut anew = rebuild.connection().await?;
@@ -76,6 +76,7 @@ pub(super) async fn compare(
     observe(Step::Compare);
     let mut projections = vec![];
     for projection in &build.projections {
+        rebuild.go_on()?;
         projections.push(Compared {
             projection,
             live: digest(&mut snapshot, LIVE, projection).await?,
@@ -84,20 +85,27 @@ pub(super) async fn compare(
     }
     let mut comparison = Comparison { position, projections, tickets: vec![] };
     if !comparison.is_equal() && build.projections.contains(&&TICKETS) {
+        rebuild.go_on()?;
         comparison.tickets = differing(&mut snapshot, place).await?;
     }
     Ok(comparison)
 }
 
-async fn wait_for_live(connection: &mut PgConnection, stage: &str, wanted: Position) -> anyhow::Result<()> {
+async fn wait_for_live(
+    rebuild: &Rebuild,
+    connection: &mut PgConnection,
+    stage: &str,
+    wanted: Position,
+) -> anyhow::Result<()> {
     let waiting = async {
         while checkpoint(connection, stage).await? < wanted {
             tokio::time::sleep(ASK_EVERY).await;
         }
         anyhow::Ok(())
     };
-    let arrived = tokio::time::timeout(PATIENCE, waiting).await;
+    let arrived = rebuild.stop.run_until_cancelled(tokio::time::timeout(PATIENCE, waiting)).await;
     arrived
+        .ok_or(Stopped)?
         .with_context(|| format!("the live projection does not come to position {wanted}: does it run?"))?
 }
 

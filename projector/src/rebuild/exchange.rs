@@ -55,8 +55,10 @@ async fn once(rebuild: &Rebuild, place: Place) -> anyhow::Result<Position> {
     ensure!(takes_along, "the live projection is behind what stands there");
     catch_up::to(rebuild, &mut transaction, &mut build, live).await?;
     place::execute(&mut transaction, "set local lock_timeout = '1s'".to_owned()).await?;
-    place::exchange(&mut transaction, place, &build.projections).await?;
-    remember(&mut transaction, &build, live).await?;
+    rebuild.go_on()?;
+    let previous = place::previous_of(stage_of(&build.projections));
+    place::exchange(&mut transaction, place, previous, &build.projections).await?;
+    remember(&mut transaction, &build, previous, live).await?;
     reach("rebuild.exchanged");
     transaction.commit().await?;
     Ok(build.through)
@@ -76,18 +78,19 @@ async fn same_columns(connection: &mut PgConnection, build: &Build) -> anyhow::R
 async fn remember(
     connection: &mut PgConnection,
     build: &Build,
+    previous: Place,
     replaced_at: Position,
 ) -> Result<(), sqlx::Error> {
     let names: Vec<String> = build.projections.iter().map(|projection| projection.name.to_owned()).collect();
     let versions: Vec<i32> = build.projections.iter().map(|projection| projection.version).collect();
     plan::forget(connection, build.place).await?;
-    plan::forget(connection, Place::Previous).await?;
+    plan::forget(connection, previous).await?;
     sqlx::query!(
         "insert into projector.builds (schema, projections, versions, through, finished_at)
          select $1, $2, array_agg(coalesce(v.version, 0) order by p.no), $3, clock_timestamp()
          from unnest($2::text[]) with ordinality p (name, no)
          left join projector.versions v on v.projection = p.name",
-        Place::Previous.schema(),
+        previous.schema(),
         &names,
         replaced_at.0,
     )

@@ -9,6 +9,7 @@
 //! A rebuild can have no side effect: all it has is connections to the database and keys to read with. There is no bus,
 //! no CRM and no writer of the log in any type of this module (`tests/architecture.rs` keeps it so).
 //!
+//! - `turn`: one rebuild at a time
 //! - [`place`]: where a read model stands, and its tables there
 //! - [`plan`]: what is to be done, kept so that it can be resumed
 //! - `fold`: streams become rows; `copy_text`: rows become `COPY`
@@ -25,8 +26,7 @@ mod exchange;
 mod fold;
 pub mod place;
 pub mod plan;
-
-use std::time::Duration;
+mod turn;
 
 use anyhow::Context as _;
 use event_store::PersonalKeys;
@@ -38,10 +38,7 @@ use crate::projection::contract::Contract;
 use digest::Comparison;
 use place::Place;
 use plan::Build;
-
-/// Of whoever died at it a moment ago the database may not know yet.
-const TRIES: u32 = 10;
-const BETWEEN: Duration = Duration::from_millis(100);
+pub use turn::{Busy, Turn};
 
 /// Makes read models anew.
 #[derive(Clone, Debug)]
@@ -105,14 +102,10 @@ pub enum Ended {
     Cancelled,
 }
 
-/// Somebody else is at it.
+/// Told to stop meanwhile: nothing was exchanged that was not whole.
 #[derive(Debug, thiserror::Error)]
-#[error("another rebuild is running on this database")]
-pub struct Busy;
-
-/// Held while a rebuild runs; the database lets go of it when the connection ends, however it ends.
-#[derive(Debug)]
-pub struct Turn(#[expect(dead_code, reason = "its connection holds the lock")] PgConnection);
+#[error("stopped")]
+pub struct Stopped;
 
 impl Rebuild {
     /// On the database behind `pool`, reading personal data with `keys`, until told to `stop`.
@@ -121,22 +114,26 @@ impl Rebuild {
         Self { pool, keys, pace, stop }
     }
 
-    /// Takes the one turn there is on this database.
-    ///
-    /// # Errors
-    /// [`Busy`] inside while another process has it.
-    pub async fn turn(&self) -> anyhow::Result<Turn> {
-        let mut connection = self.connection().await?;
-        for _ in 0..TRIES {
-            let mine = sqlx::query_scalar!(
-                r#"select pg_try_advisory_lock(hashtextextended('hub-rebuild', 0)) as "mine!""#
-            );
-            if mine.fetch_one(&mut connection).await? {
-                return Ok(Turn(connection));
-            }
-            tokio::time::sleep(BETWEEN).await;
-        }
-        Err(Busy.into())
+    /// The same, until told to `stop` by another one.
+    #[must_use]
+    pub fn until(&self, stop: CancellationToken) -> Self {
+        Self { stop, ..self.clone() }
+    }
+
+    /// What tells it to stop.
+    #[must_use]
+    pub const fn stop(&self) -> &CancellationToken {
+        &self.stop
+    }
+
+    /// The database.
+    #[must_use]
+    pub const fn pool(&self) -> &PgPool {
+        &self.pool
+    }
+
+    fn go_on(&self) -> Result<(), Stopped> {
+        if self.stop.is_cancelled() { Err(Stopped) } else { Ok(()) }
     }
 
     /// Builds `projections`, all of one stage, in `place` up to the head of the log, going on with what stands there
@@ -161,15 +158,53 @@ impl Rebuild {
     /// Compares what stands in `place` with the live read model, both at one position.
     ///
     /// # Errors
-    /// When the database fails, or the live projection does not move.
+    /// When the database fails, or the live projection does not move; [`Stopped`] inside when told to stop.
     pub async fn compare(&self, place: Place, observe: Observer<'_>) -> anyhow::Result<Comparison> {
         digest::compare(self, place, observe).await
     }
 
-    /// Makes what stands in `place` the live read model; what was live becomes the previous one.
+    /// Makes `projections`, all of one stage, anew only to compare them with the live ones: nothing stands there afterwards,
+    /// however it ends.
     ///
     /// # Errors
-    /// When nothing whole stands there, its columns differ, or the database fails; then nothing has changed.
+    /// As building and comparing; [`Stopped`] inside when told to stop.
+    pub async fn check(
+        &self,
+        projections: &[&'static Contract],
+        observe: Observer<'_>,
+    ) -> anyhow::Result<Comparison> {
+        let compared = self.shadow(projections, observe).await;
+        // It holds clear text. What went wrong before is the better explanation, though.
+        let discarded = self.discard(Place::Shadow).await;
+        let compared = compared?;
+        discarded?;
+        Ok(compared)
+    }
+
+    async fn shadow(
+        &self,
+        projections: &[&'static Contract],
+        observe: Observer<'_>,
+    ) -> anyhow::Result<Comparison> {
+        match self.build(Place::Shadow, projections, observe).await? {
+            Ended::Built(_) => self.compare(Place::Shadow, observe).await,
+            Ended::Cancelled => Err(Stopped.into()),
+        }
+    }
+
+    /// What stands in `place`, if anything does.
+    ///
+    /// # Errors
+    /// When the database cannot be asked, or something unknown stands there.
+    pub async fn standing(&self, place: Place) -> anyhow::Result<Option<Build>> {
+        plan::load(&self.pool, place).await
+    }
+
+    /// Makes what stands in `place` the live read model; what was live becomes the previous one of its stage.
+    ///
+    /// # Errors
+    /// When nothing whole stands there, its columns differ, or the database fails; [`Stopped`] inside when told to stop.
+    /// Then nothing has changed.
     pub async fn exchange(&self, place: Place) -> anyhow::Result<Position> {
         exchange::run(self, place).await
     }
@@ -177,7 +212,8 @@ impl Rebuild {
     /// Folds these tickets once more and replaces their live rows, at the position of the live projection.
     ///
     /// # Errors
-    /// When the database fails, or an event cannot be applied.
+    /// When the database fails, or an event cannot be applied; [`Stopped`] inside when told to stop, and then only the
+    /// first of them are replaced.
     pub async fn tickets(&self, tickets: &[TicketId]) -> anyhow::Result<()> {
         catch_up::live_tickets(self, tickets).await
     }

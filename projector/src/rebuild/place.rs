@@ -4,7 +4,7 @@
 
 use sqlx::{AssertSqlSafe, PgConnection, Row as _};
 
-use crate::projection::contract::Contract;
+use crate::projection::{contract::Contract, search};
 
 /// The schema of the live read model.
 pub const LIVE: &str = "projector";
@@ -16,11 +16,16 @@ pub enum Place {
     Next,
     /// What is made to be compared and dropped.
     Shadow,
-    /// What was live before.
+    /// What was live before of the stage of tickets, until its next exchange: what a rollback goes back to.
     Previous,
+    /// The same of the stage of words.
+    PreviousSearch,
 }
 
 impl Place {
+    /// All of them.
+    pub const ALL: [Self; 4] = [Self::Next, Self::Shadow, Self::Previous, Self::PreviousSearch];
+
     /// The name of its schema.
     #[must_use]
     pub const fn schema(self) -> &'static str {
@@ -28,8 +33,14 @@ impl Place {
             Self::Next => "projector_next",
             Self::Shadow => "projector_shadow",
             Self::Previous => "projector_previous",
+            Self::PreviousSearch => "projector_previous_search",
         }
     }
+}
+
+/// Where the tables of a stage go that are live no more.
+pub(super) fn previous_of(stage: &str) -> Place {
+    if stage == search::STAGE { Place::PreviousSearch } else { Place::Previous }
 }
 
 /// Counters as each portion found them, before they are added up.
@@ -72,14 +83,20 @@ pub(super) async fn index(
     query.execute(connection).await.map(drop)
 }
 
-/// Makes the tables of `projections` the live ones.
+/// Makes the tables of `projections` the live ones, and what stands in `previous` those that were.
 pub(super) async fn exchange(
     connection: &mut PgConnection,
     place: Place,
+    previous: Place,
     projections: &[&'static Contract],
 ) -> Result<(), sqlx::Error> {
     let tables = tables(projections);
-    let query = sqlx::query!("select projector.exchange_build($1, $2)", place.schema(), &tables);
+    let query = sqlx::query!(
+        "select projector.exchange_build($1, $2, $3)",
+        place.schema(),
+        previous.schema(),
+        &tables,
+    );
     query.execute(connection).await.map(drop)
 }
 
