@@ -1,17 +1,21 @@
 //! Made anew from the log: beside the live read model, equal to it, and without anyone noticing.
 
-use std::sync::{
-    Mutex,
-    atomic::{AtomicBool, Ordering},
+use std::{
+    sync::{
+        Mutex,
+        atomic::{AtomicBool, Ordering},
+    },
+    time::Duration,
 };
 
+use local_stack::testing::eventually;
 use projector::{
-    drift,
+    drift::{self, Drift},
     projection::{
         contract::{Contract, PROJECTIONS, SEARCH, STATISTICS, named},
         erasure::erase,
     },
-    rebuild::{Busy, Ended, Pace, Rebuild, Step, digest::Comparison, outdated, place::Place},
+    rebuild::{Busy, Ended, Pace, Rebuild, Step, Stopped, digest::Comparison, outdated, place::Place},
     upgrade::bring_up_to_date,
 };
 use schemas::Position;
@@ -169,6 +173,48 @@ async fn a_rebuild_that_was_stopped_goes_on_where_it_was() {
 }
 
 #[tokio::test]
+async fn a_rebuild_that_is_stopped_after_its_last_portion_becomes_live_no_more() {
+    let hub = busy_log().await;
+    let stop = CancellationToken::new();
+    let rebuild = hub.rebuild().until(stop.clone());
+    let stop_at_the_indexes = |step| {
+        if step == Step::Indexes {
+            stop.cancel();
+        }
+    };
+    let ended = rebuild.build(Place::Next, &PROJECTIONS, &stop_at_the_indexes).await.unwrap();
+    assert_eq!(ended, Ended::Cancelled);
+    let table = live_table(&hub, "tickets").await;
+    assert!(rebuild.compare(Place::Next, &|_| {}).await.unwrap_err().is::<Stopped>());
+    assert!(rebuild.exchange(Place::Next).await.unwrap_err().is::<Stopped>());
+    assert!(rebuild.tickets(&[ticket_id(1)]).await.unwrap_err().is::<Stopped>());
+    assert_eq!(live_table(&hub, "tickets").await, table);
+    hub.rebuild().exchange(Place::Next).await.unwrap();
+    assert_ne!(live_table(&hub, "tickets").await, table, "it was whole, and may become live later");
+}
+
+#[tokio::test]
+async fn what_was_live_of_one_stage_outlives_the_exchange_of_the_other() {
+    let hub = busy_log().await;
+    note_versions(&hub).await;
+    note_version(&hub, &SEARCH).await;
+    let rebuild = hub.rebuild();
+    let before = (live_table(&hub, "search").await, live_table(&hub, "tickets").await);
+    for stage in [&[&SEARCH][..], &PROJECTIONS] {
+        build(&rebuild, Place::Next, stage).await;
+        rebuild.exchange(Place::Next).await.unwrap();
+    }
+    hub.submit(6, ADA, "Cloud").await;
+    hub.settled().await;
+    let (rows, words_now) = (everything(&hub).await, words(&hub).await);
+    for place in [Place::PreviousSearch, Place::Previous] {
+        rebuild.exchange(place).await.unwrap();
+    }
+    assert_eq!((live_table(&hub, "search").await, live_table(&hub, "tickets").await), before);
+    assert_eq!((everything(&hub).await, words(&hub).await), (rows, words_now));
+}
+
+#[tokio::test]
 async fn what_was_live_comes_back_with_all_that_happened_since() {
     let hub = busy_log().await;
     let rebuild = hub.rebuild();
@@ -191,13 +237,17 @@ async fn what_was_live_comes_back_with_all_that_happened_since() {
 /// As the service does on an empty database.
 async fn note_versions(hub: &Hub) {
     for contract in PROJECTIONS {
-        sqlx::query("insert into projector.versions (projection, version, through) values ($1, $2, 0)")
-            .bind(contract.name)
-            .bind(contract.version)
-            .execute(hub.pool())
-            .await
-            .unwrap();
+        note_version(hub, contract).await;
     }
+}
+
+async fn note_version(hub: &Hub, contract: &Contract) {
+    sqlx::query("insert into projector.versions (projection, version, through) values ($1, $2, 0)")
+        .bind(contract.name)
+        .bind(contract.version)
+        .execute(hub.pool())
+        .await
+        .unwrap();
 }
 
 #[tokio::test]
@@ -335,6 +385,8 @@ async fn an_erased_requester_is_gone_wherever_a_read_model_stands() {
     let rebuild = hub.rebuild();
     build(&rebuild, Place::Next, &PROJECTIONS).await;
     rebuild.exchange(Place::Next).await.unwrap();
+    build(&rebuild, Place::Next, &[&SEARCH]).await;
+    rebuild.exchange(Place::Next).await.unwrap();
     build(&rebuild, Place::Next, &PROJECTIONS).await;
     let grace = hub.keys.requester_id("grace@example.com");
     sqlx::query("delete from personal.requester_keys where requester_id = $1")
@@ -352,9 +404,11 @@ async fn an_erased_requester_is_gone_wherever_a_read_model_stands() {
             sqlx::query_as(sqlx::AssertSqlSafe(query)).fetch_one(hub.pool()).await.unwrap();
         assert_eq!(left, (1, 1), "{schema}: Ada's ticket only");
     }
-    let searchable: Vec<String> =
-        sqlx::query_scalar("select ticket_id from projector.search").fetch_all(hub.pool()).await.unwrap();
-    assert_eq!(searchable, [ticket_id(1).to_string()]);
+    for schema in ["projector", "projector_previous_search"] {
+        let query = sqlx::AssertSqlSafe(format!("select ticket_id from {schema}.search"));
+        let searchable: Vec<String> = sqlx::query_scalar(query).fetch_all(hub.pool()).await.unwrap();
+        assert_eq!(searchable, [ticket_id(1).to_string()], "{schema}");
+    }
     hub.forget_keys().await;
     let found = drift::check(&hub.rebuild()).await.unwrap().unwrap();
     assert!(found.is_equal(), "as if it had never been known: {found:?}");
@@ -369,6 +423,63 @@ async fn one_rebuild_at_a_time() {
     while hub.rebuild().turn().await.is_err() {
         tokio::task::yield_now().await;
     }
+}
+
+#[tokio::test]
+async fn a_check_gives_way_to_whoever_wants_the_turn() {
+    let mut hub = busy_log().await;
+    hub.stop_projection().await;
+    hub.submit(6, ADA, "Cloud").await;
+    // Waits for the projection, which does not come.
+    let (checking, operator) = (hub.rebuild(), hub.rebuild());
+    let check = drift::check(&checking);
+    let heard = Mutex::new(vec![]);
+    let wants = async {
+        while !is_standing(&hub, Place::Shadow).await {
+            tokio::task::yield_now().await;
+        }
+        operator
+            .turn_within(Duration::from_secs(20), &|busy| heard.lock().unwrap().push(busy.who.clone()))
+            .await
+    };
+    let (found, turn) = tokio::join!(check, wants);
+    assert!(found.unwrap().is_none());
+    turn.unwrap();
+    assert!(heard.lock().unwrap()[0].starts_with("service, session "), "{heard:?}");
+    assert!(!is_standing(&hub, Place::Shadow).await, "nothing is left of it");
+}
+
+async fn is_standing(hub: &Hub, place: Place) -> bool {
+    hub.rebuild().standing(place).await.unwrap().is_some()
+}
+
+#[tokio::test]
+async fn the_last_check_outlives_the_process() {
+    let hub = busy_log().await;
+    note_versions(&hub).await;
+    note_version(&hub, &SEARCH).await;
+    let first = found_by_a_new_process(&hub, &Value::Null).await;
+    assert_eq!((&first["equal"], &first["drifted"]), (&json!(true), &json!([])), "{first}");
+    assert_eq!(found_by_a_new_process(&hub, &Value::Null).await, first, "it is not checked again");
+    let later = "update projector.last_drift_check set finished_at = finished_at - interval '1 hour'";
+    sqlx::raw_sql(later).execute(hub.pool()).await.unwrap();
+    sqlx::raw_sql("update projector.search set words = ''").execute(hub.pool()).await.unwrap();
+    let second = found_by_a_new_process(&hub, &first).await;
+    assert_eq!(second["drifted"], json!(["search"]));
+}
+
+/// What a projector that was just started has found when it is stopped: as soon as it shows something else than `shown`.
+async fn found_by_a_new_process(hub: &Hub, shown: &Value) -> Value {
+    let (drift, stop) = (Drift::default(), CancellationToken::new());
+    let stops = async {
+        eventually("a report", async || ![&Value::Null, shown].contains(&&drift.report())).await;
+        stop.cancel();
+    };
+    // A starved machine may refuse a connection, and then it checks again.
+    let every = Duration::from_secs(20);
+    let watches = drift::watch(hub.rebuild(), every, drift.clone(), stop.clone());
+    tokio::join!(stops, watches).1.unwrap();
+    drift.report()
 }
 
 #[tokio::test]
