@@ -5,6 +5,8 @@
 #[expect(dead_code, reason = "each test binary uses a part")]
 mod support;
 
+use std::time::Duration;
+
 use event_store::{MasterKeys, PersonalKeys};
 use projector::{
     projection::{
@@ -12,11 +14,12 @@ use projector::{
         contract::{PROJECTIONS, SEARCH},
         search::{self, Search},
     },
-    rebuild::note_fresh,
+    rebuild::{Pace, Rebuild, note_fresh},
 };
-use schemas::Position;
+use schemas::{Position, TicketId};
 use subscription::{Progress, Projection as _};
 use support::Hub;
+use tokio_util::sync::CancellationToken;
 
 struct Desk {
     hub: Hub,
@@ -62,6 +65,24 @@ impl Desk {
         self.hub.hubctl(&args).await
     }
 
+    /// As long as `question` is answered with no.
+    async fn until(&self, question: &'static str) {
+        while !sqlx::query_scalar::<_, bool>(question).fetch_one(self.hub.store.pool()).await.unwrap() {
+            tokio::time::sleep(Duration::from_millis(20)).await;
+        }
+    }
+
+    async fn execute(&self, statements: &'static str) {
+        sqlx::raw_sql(statements).execute(self.hub.store.pool()).await.unwrap();
+    }
+
+    /// Where the tables of words and of tickets are that readers see.
+    async fn live_tables(&self) -> (i64, i64) {
+        let query =
+            "select 'projector.search'::regclass::oid::bigint, 'projector.tickets'::regclass::oid::bigint";
+        sqlx::query_as(query).fetch_one(self.hub.store.pool()).await.unwrap()
+    }
+
     async fn actors(&self) -> Vec<String> {
         sqlx::query_scalar("select distinct actor from projector.timeline order by 1")
             .fetch_all(self.hub.store.pool())
@@ -86,7 +107,9 @@ async fn a_read_model_is_compared_made_anew_and_taken_back() {
     assert_eq!(desk.actors().await, ["test"]);
     desk.rebuild(&["--rollback"]).await.says("the previous read model is live again, up to position 7");
     assert_eq!(desk.actors().await, ["mallory"]);
-    desk.rebuild(&["--from", "3"]).await.says("made anew: 5 tickets");
+    let answer = desk.rebuild(&["--from", "3"]).await;
+    answer.says("made anew: 5 tickets");
+    answer.says("hubctl rebuild statistics");
     assert_eq!(desk.actors().await, ["mallory", "test"]);
 }
 
@@ -98,6 +121,98 @@ async fn a_rebuild_tells_nobody() {
     desk.rebuild(&[]).await.says("live since position 7");
     desk.rebuild(&["--rollback"]).await.says("live again");
     assert_eq!((desk.hub.bus.tail().await.unwrap(), desk.hub.head().await), before);
+}
+
+#[tokio::test]
+async fn both_stages_are_taken_back() {
+    let desk = Desk::start().await;
+    let (words, tickets) = desk.live_tables().await;
+    desk.rebuild(&[]).await.says("live since position 7");
+    let (other_words, other_tickets) = desk.live_tables().await;
+    assert!(other_words != words && other_tickets != tickets);
+    let answer = desk.rebuild(&["--rollback"]).await;
+    answer.says("the previous read model is live again, up to position 7: search\n");
+    answer.says("up to position 7: tickets, timeline, statistics, requesters, similar\n");
+    assert_eq!(desk.live_tables().await, (words, tickets));
+    desk.rebuild(&["statistics"]).await.says("live since position 7");
+    desk.rebuild(&["--rollback"]).await.says("up to position 7: statistics\n");
+    assert_eq!(desk.live_tables().await, (other_words, tickets), "the words go forth again");
+}
+
+#[tokio::test]
+async fn an_interrupted_rebuild_exchanges_nothing_more_and_says_what_it_exchanged() {
+    let desk = Desk::start().await;
+    let (words, tickets) = desk.live_tables().await;
+    desk.hub.append([8]).await;
+    desk.execute("update subscription.checkpoints set position = 8 where name = 'projector-search'").await;
+    let args = ["rebuild", "--master-key-file", &desk.key_file];
+    let compares = desk.until(
+        "select exists (select from projector.builds
+                        where 'tickets' = any(projections) and through = 8 and finished_at is not null)",
+    );
+    let answer = desk.hub.hubctl_interrupted(&args, compares).await;
+    answer.refuses("stopped; live already: search;");
+    let (other_words, same_tickets) = desk.live_tables().await;
+    assert!(other_words != words && same_tickets == tickets);
+    desk.execute("update subscription.checkpoints set position = 8").await;
+    let answer = desk.rebuild(&[]).await;
+    assert!(
+        answer.out.find("timeline").unwrap() < answer.out.find("search").unwrap(),
+        "what was begun goes on"
+    );
+}
+
+#[tokio::test]
+async fn a_comparison_leaves_nothing_behind_however_it_ends() {
+    let desk = Desk::start().await;
+    let shadow = "select exists (select from pg_tables where schemaname = 'projector_shadow')
+                  or exists (select from projector.builds)";
+    let nothing_stands = async || {
+        let stands: bool = sqlx::query_scalar(shadow).fetch_one(desk.hub.store.pool()).await.unwrap();
+        assert!(!stands);
+    };
+    desk.hub.append([8]).await;
+    let args = ["rebuild", "search", "--shadow", "--master-key-file", &desk.key_file];
+    let compares = desk.until("select exists (select from projector.builds where finished_at is not null)");
+    desk.hub.hubctl_interrupted(&args, compares).await.refuses("stopped; nothing was changed");
+    nothing_stands().await;
+    desk.execute(
+        "insert into log.events (position, stream_id, version, event_id, type, data, metadata, recorded_at)
+         select 9, stream_id, 2, gen_random_uuid(), 'hub.ticket.submitted.v1', '{}', metadata, recorded_at
+         from log.events where position = 8;
+         update log.head set position = 9",
+    )
+    .await;
+    desk.rebuild(&["--shadow"]).await.refuses("hub.ticket.submitted.v1");
+    nothing_stands().await;
+}
+
+#[tokio::test]
+async fn one_ticket_is_made_anew_by_id_or_number() {
+    let desk = Desk::start().await;
+    let ticket = TicketId::new(3.into()).to_string();
+    for name in [ticket.as_str(), "3"] {
+        desk.execute("update projector.timeline set actor = 'mallory'").await;
+        desk.rebuild(&["--ticket", name]).await.says("made anew: 1 ticket;");
+        assert_eq!(desk.actors().await, ["mallory", "test"]);
+    }
+}
+
+#[tokio::test]
+async fn whoever_waits_for_the_turn_hears_whose_it_is() {
+    let desk = Desk::start().await;
+    let master = MasterKeys::from_file(desk.key_file.as_ref()).unwrap();
+    let pool = desk.hub.store.pool();
+    let keys = PersonalKeys::open(pool.clone(), master).await.unwrap();
+    let other = Rebuild::new(pool.clone(), keys, Pace::FAST, CancellationToken::new());
+    let turn = other.turn().await.unwrap();
+    let lets_go = async {
+        desk.until("select count(*) > 1 from pg_locks where locktype = 'advisory' and granted").await;
+        drop(turn);
+    };
+    let (answer, ()) = tokio::join!(desk.rebuild(&["--shadow"]), lets_go);
+    answer.says("equal");
+    assert!(answer.err.contains("for another rebuild on this database: test, session "), "{answer:?}");
 }
 
 #[tokio::test]
@@ -119,6 +234,12 @@ async fn what_cannot_be_rebuilt_is_said() {
     desk.rebuild(&["tickest"])
         .await
         .refuses("must be one of tickets, timeline, statistics, requesters, similar, search");
-    desk.rebuild(&["--rollback"]).await.refuses("nothing stands there");
-    desk.rebuild(&["--ticket", "4711"]).await.refuses("not a ticket id");
+    desk.rebuild(&["--rollback"]).await.refuses("no previous read model to go back to");
+    desk.rebuild(&["--ticket", "4711"]).await.refuses("the log has no ticket 4711");
+    let unknown = TicketId::new(4711.into()).to_string();
+    desk.rebuild(&["--ticket", &unknown]).await.refuses(&format!("the log has no ticket {unknown}"));
+    desk.rebuild(&["--ticket", "+3"]).await.refuses("tkt_");
+    for position in ["-5", "0"] {
+        desk.rebuild(&["--from", position]).await.refuses("--from");
+    }
 }

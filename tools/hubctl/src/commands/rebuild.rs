@@ -1,14 +1,19 @@
 //! `hubctl rebuild`: read models made anew from the log, beside the live ones.
 
-use std::{path::PathBuf, process::ExitCode, time::Instant};
+use std::{
+    path::PathBuf,
+    process::ExitCode,
+    time::{Duration, Instant},
+};
 
-use anyhow::Context as _;
+use anyhow::{Context as _, ensure};
 use event_store::{MasterKeys, PersonalKeys};
 use indicatif::ProgressBar;
 use projector::{
     projection::contract::{Contract, every, named},
+    queries::{log, ticket::TicketKey},
     rebuild::{
-        Ended, Pace, Rebuild, Step,
+        Busy, Ended, Pace, Rebuild, Step, Stopped, Turn,
         digest::{Comparison, Digest},
         place::Place,
     },
@@ -17,6 +22,9 @@ use schemas::{Position, TicketId};
 use tokio_util::sync::CancellationToken;
 
 use crate::{backbone::Database, view};
+
+/// How long to wait for another rebuild; a drift check gives way within seconds.
+const PATIENCE: Duration = Duration::from_mins(1);
 
 #[derive(clap::Args)]
 pub(crate) struct Args {
@@ -31,13 +39,17 @@ pub(crate) struct Args {
     /// Only compare it with the live one; ends with 1 when they differ
     #[arg(long, conflicts_with_all = ["ticket", "from", "rollback"])]
     shadow: bool,
-    /// Make only this ticket anew, in the live read model
-    #[arg(long, value_name = "ID", conflicts_with_all = ["projection", "from", "rollback"])]
-    ticket: Option<TicketId>,
-    /// Make only the tickets anew that events from this position on touch, in the live read model
-    #[arg(long, value_name = "POSITION", conflicts_with_all = ["projection", "rollback"])]
+    /// Make only this ticket anew (its id or number), in the live read model. Counters and requesters' figures stay as they
+    /// are, for they hold differences: `hubctl rebuild statistics` and `hubctl rebuild requesters` make them anew
+    #[arg(long, value_name = "TICKET", conflicts_with_all = ["projection", "from", "rollback"])]
+    ticket: Option<TicketKey>,
+    /// Make only the tickets anew that events from this position on touch, in the live read model. Counters and requesters'
+    /// figures stay as they are
+    #[arg(long, value_name = "POSITION", value_parser = clap::value_parser!(i64).range(1..),
+          allow_negative_numbers = true, conflicts_with_all = ["projection", "rollback"])]
     from: Option<i64>,
-    /// Go back to the read model that was live before, with all that happened since
+    /// Go back to the read models that were live before, with all that happened since: of tickets and of words, each to what
+    /// its last exchange replaced
     #[arg(long, conflicts_with = "projection")]
     rollback: bool,
     /// Connections that write at once
@@ -63,7 +75,7 @@ pub(crate) async fn run(args: Args) -> anyhow::Result<ExitCode> {
     let fast = Pace { workers: args.workers.into(), ..Pace::FAST };
     let stop = CancellationToken::new();
     let rebuild = Rebuild::new(pool, keys, if args.gentle { Pace::GENTLE } else { fast }, stop.clone());
-    let _turn = rebuild.turn().await?;
+    let _turn = turn(&rebuild).await?;
     tokio::spawn(async move {
         // Without the signal there is nothing to stop for.
         if tokio::signal::ctrl_c().await.is_ok() {
@@ -76,77 +88,158 @@ pub(crate) async fn run(args: Args) -> anyhow::Result<ExitCode> {
     if args.ticket.is_some() || args.from.is_some() {
         return part(&rebuild, args.ticket, args.from.map(Position)).await;
     }
-    let place = if args.shadow { Place::Shadow } else { Place::Next };
-    let mut ended = ExitCode::SUCCESS;
-    for projections in &args.projection.0 {
-        match whole(&rebuild, place, projections).await? {
-            Outcome::Equal => {}
-            Outcome::Differs => ended = ExitCode::FAILURE,
-            Outcome::Stopped => return Ok(ExitCode::FAILURE),
-        }
+    if args.shadow {
+        return compare(&rebuild, &args.projection.0).await;
     }
-    Ok(ended)
+    make(&rebuild, args.projection.0).await
+}
+
+async fn turn(rebuild: &Rebuild) -> anyhow::Result<Turn> {
+    let waiting = |busy: &Busy| {
+        eprintln!(
+            "waiting up to {} s for another rebuild on this database: {}",
+            PATIENCE.as_secs(),
+            busy.who
+        );
+    };
+    rebuild.turn_within(PATIENCE, &waiting).await
+}
+
+/// What became live until it was told to stop.
+fn stopped(live: &[&'static str], what_next: &str) -> ExitCode {
+    if live.is_empty() {
+        println!("stopped; the live read model is as it was{what_next}");
+    } else {
+        println!("stopped; live already: {}; the rest is as it was{what_next}", live.join(", "));
+    }
+    ExitCode::FAILURE
+}
+
+fn names(projections: &[&'static Contract]) -> Vec<&'static str> {
+    projections.iter().map(|projection| projection.name).collect()
 }
 
 async fn roll_back(rebuild: &Rebuild) -> anyhow::Result<ExitCode> {
-    let position = rebuild.exchange(Place::Previous).await.context("rolling back")?;
-    println!("the previous read model is live again, up to position {position}");
+    let mut live = vec![];
+    for place in [Place::PreviousSearch, Place::Previous] {
+        let Some(previous) = rebuild.standing(place).await? else { continue };
+        let names = names(&previous.projections);
+        let position = match rebuild.exchange(place).await {
+            Err(error) if error.is::<Stopped>() => return Ok(stopped(&live, "")),
+            ended => ended.with_context(|| format!("rolling back {}", names.join(", ")))?,
+        };
+        println!("the previous read model is live again, up to position {position}: {}", names.join(", "));
+        live.extend(names);
+    }
+    ensure!(!live.is_empty(), "there is no previous read model to go back to");
     Ok(ExitCode::SUCCESS)
 }
 
 async fn part(
     rebuild: &Rebuild,
-    ticket: Option<TicketId>,
+    ticket: Option<TicketKey>,
     from: Option<Position>,
 ) -> anyhow::Result<ExitCode> {
     let tickets = match (ticket, from) {
-        (Some(ticket), _) => vec![ticket],
+        (Some(ticket), _) => vec![id_of(rebuild, ticket).await?],
         (None, Some(from)) => rebuild.touched_since(from).await?,
         (None, None) => vec![],
     };
-    rebuild.tickets(&tickets).await?;
-    println!("made anew: {} tickets", tickets.len());
+    match rebuild.tickets(&tickets).await {
+        Err(error) if error.is::<Stopped>() => {
+            println!("stopped; some of the tickets are made anew, the others are as they were");
+            return Ok(ExitCode::FAILURE);
+        }
+        ended => ended?,
+    }
+    let plural = if tickets.len() == 1 { "" } else { "s" };
+    println!(
+        "made anew: {} ticket{plural}; counters and requesters' figures are as they were: hubctl rebuild statistics and \
+         hubctl rebuild requesters make them anew",
+        tickets.len()
+    );
     Ok(ExitCode::SUCCESS)
 }
 
-/// What became of the projections of one stage.
-enum Outcome {
-    /// Made anew and live, or equal where that was the question.
-    Equal,
-    /// Another one than the live one, where that was the question.
-    Differs,
-    Stopped,
+async fn id_of(rebuild: &Rebuild, ticket: TicketKey) -> anyhow::Result<TicketId> {
+    let id = log::ticket_id(rebuild.pool(), ticket).await.context("asking the log for the ticket")?;
+    id.with_context(|| format!("the log has no ticket {ticket}"))
 }
 
-async fn whole(
-    rebuild: &Rebuild,
-    place: Place,
-    projections: &[&'static Contract],
-) -> anyhow::Result<Outcome> {
-    let started = Instant::now();
+async fn compare(rebuild: &Rebuild, stages: &[Vec<&'static Contract>]) -> anyhow::Result<ExitCode> {
+    let mut ended = ExitCode::SUCCESS;
+    for projections in stages {
+        let started = Instant::now();
+        let bar = view::progress("comparing");
+        let compared = rebuild.check(projections, &|step| show(&bar, step)).await;
+        bar.finish_and_clear();
+        let comparison = match compared {
+            Err(error) if error.is::<Stopped>() => {
+                println!("stopped; nothing was changed");
+                return Ok(ExitCode::FAILURE);
+            }
+            compared => compared?,
+        };
+        println!("built and compared in {:.1} s", started.elapsed().as_secs_f64());
+        print(&comparison);
+        if !comparison.is_equal() {
+            ended = ExitCode::FAILURE;
+        }
+    }
+    Ok(ended)
+}
+
+async fn make(rebuild: &Rebuild, mut stages: Vec<Vec<&'static Contract>>) -> anyhow::Result<ExitCode> {
+    // What was begun goes on first: any other stage would be made in its place.
+    let begun = rebuild.standing(Place::Next).await.unwrap_or_default();
+    stages.sort_by_key(|projections| begun.as_ref().is_none_or(|begun| begun.projections != *projections));
+    let mut live = vec![];
+    for projections in &stages {
+        match make_live(rebuild, projections).await {
+            Err(error) if error.is::<Stopped>() => {
+                return Ok(stopped(&live, ", and the next run goes on from here"));
+            }
+            ended => ended?,
+        }
+        live.extend(names(projections));
+    }
+    Ok(ExitCode::SUCCESS)
+}
+
+async fn make_live(rebuild: &Rebuild, projections: &[&'static Contract]) -> anyhow::Result<()> {
     let bar = view::progress("rebuilding");
-    let observe = |step| show(&bar, step);
-    let ended = rebuild.build(place, projections, &observe).await;
-    let Ended::Built(build) = ended? else {
-        bar.abandon();
-        println!("stopped; the live read model is as it was, and the next run goes on from here");
-        return Ok(Outcome::Stopped);
-    };
-    let compared = rebuild.compare(place, &observe).await;
-    bar.finish_and_clear();
-    println!("built up to position {} in {:.1} s", build.through, started.elapsed().as_secs_f64());
-    match &compared {
-        Ok(comparison) => print(comparison),
+    let made = build_and_compare(rebuild, projections, &bar).await;
+    match &made {
+        Ok(_) => bar.finish_and_clear(),
+        Err(_) => bar.abandon(),
+    }
+    match made? {
+        Ok(comparison) => print(&comparison),
         Err(error) => println!("not compared: {error:#}"),
     }
-    if place == Place::Shadow {
-        rebuild.discard(place).await?;
-        let equal = compared?.is_equal();
-        return Ok(if equal { Outcome::Equal } else { Outcome::Differs });
-    }
-    let position = rebuild.exchange(place).await.context("exchanging the read models")?;
+    let position = rebuild.exchange(Place::Next).await.context("exchanging the read models")?;
     println!("live since position {position}; hubctl rebuild --rollback goes back");
-    Ok(Outcome::Equal)
+    Ok(())
+}
+
+/// A read model that cannot be compared is a whole one still.
+async fn build_and_compare(
+    rebuild: &Rebuild,
+    projections: &[&'static Contract],
+    bar: &ProgressBar,
+) -> anyhow::Result<anyhow::Result<Comparison>> {
+    let started = Instant::now();
+    let observe = |step| show(bar, step);
+    let Ended::Built(build) = rebuild.build(Place::Next, projections, &observe).await? else {
+        return Err(Stopped.into());
+    };
+    let compared = rebuild.compare(Place::Next, &observe).await;
+    if compared.as_ref().is_err_and(anyhow::Error::is::<Stopped>) {
+        return Err(Stopped.into());
+    }
+    let seconds = started.elapsed().as_secs_f64();
+    bar.suspend(|| println!("built up to position {} in {seconds:.1} s", build.through));
+    Ok(compared)
 }
 
 fn show(bar: &ProgressBar, step: Step) {

@@ -71,6 +71,16 @@ impl Hub {
         Answer::of(&within("hubctl", hubctl.wait_with_output()).await.unwrap())
     }
 
+    /// What `hubctl` answers whom somebody interrupts, as Ctrl-C does, after `moment`.
+    pub(crate) async fn hubctl_interrupted(&self, args: &[&str], moment: impl Future) -> Answer {
+        let mut command = self.command(args);
+        let hubctl = command.stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap();
+        within("the moment", moment).await;
+        let process = hubctl.id().unwrap().to_string();
+        assert!(Command::new("kill").args(["-INT", &process]).status().await.unwrap().success());
+        Answer::of(&within("hubctl", hubctl.wait_with_output()).await.unwrap())
+    }
+
     async fn answer(&self, command: &mut Command) -> Answer {
         Answer::of(&within("hubctl", command.output()).await.unwrap())
     }
