@@ -116,7 +116,8 @@ impl Built {
                 copy.finish().await.with_context(|| format!("copying into {table}"))?;
             }
         }
-        if projections.contains(&&TICKETS) {
+        // There is one list of them, the live one: what is only compared leaves it as it is.
+        if projections.contains(&&TICKETS) && schema != super::place::Place::Shadow.schema() {
             self.label_sets.save(connection).await.context("noting combinations of labels")?;
         }
         if projections.contains(&&SEARCH) {

@@ -375,6 +375,10 @@ async fn combinations_of_labels_are_made_anew_with_the_tickets() {
     assert!(!before.as_array().unwrap().is_empty());
     sqlx::query("delete from projector.label_sets").execute(hub.pool()).await.unwrap();
     assert_eq!(hub.data(list).await, json!([]));
+    let found = drift::check(&hub.rebuild()).await.unwrap().unwrap();
+    let differing = found.projections.iter().filter(|compared| compared.live != compared.anew);
+    assert_eq!(differing.map(|compared| compared.projection.name).collect::<Vec<_>>(), ["tickets"]);
+    assert_eq!(hub.data(list).await, json!([]), "comparing mends nothing");
     exchange_all(&hub).await;
     assert_eq!(hub.data(list).await, before);
 }
