@@ -1,6 +1,7 @@
 //! Reading the log: one stream, or everything from a position. A reader never skips a late commit, because positions
 //! are drawn in commit order.
 
+mod held;
 mod select;
 pub mod streams;
 

@@ -4,7 +4,10 @@
 
 use event_store::{Append, AppendError, EventStore, Expected, Idempotency, NewEvent, StoreError, database};
 use local_stack::testing::TestDatabase;
-use schemas::{EventId, Position, TicketEvent, TicketId, Version, envelope::Metadata, event::AnalysisFailed};
+use schemas::{
+    Envelope, EventId, Position, TicketEvent, TicketId, Version, envelope::Metadata, event::AnalysisFailed,
+};
+use serde_json::value::RawValue;
 use tokio::task::JoinSet;
 use uuid::Uuid;
 
@@ -54,6 +57,30 @@ async fn an_appended_event_reads_back_byte_for_byte() {
     assert_eq!(envelope.metadata, wanted.events[0].metadata);
     assert_eq!((envelope.position, envelope.version), (appended.position, Version(1)));
     assert_eq!(envelope.time, appended.time);
+}
+
+#[tokio::test]
+async fn what_came_another_way_is_held_only_as_it_stands_in_the_log() {
+    let store = store().await;
+    store.append(append(1, NEW, &["ünïcode", "two"])).await.unwrap();
+    let bytes = serde_json::to_vec(&store.read_all(Position::START, 10).await.unwrap()).unwrap();
+    let copies: Vec<Envelope> = serde_json::from_slice(&bytes).unwrap();
+    assert!(store.holds(&copies).await.unwrap());
+    let alterations: [fn(&mut Envelope); 8] = [
+        |event| event.position = Position(3),
+        |event| event.id = EventId::new(Uuid::now_v7()),
+        |event| event.subject = ticket(2),
+        |event| event.version = Version(3),
+        |event| event.type_name.push('x'),
+        |event| event.time += chrono::TimeDelta::microseconds(1),
+        |event| event.metadata.actor = "mallory".to_owned(),
+        |event| event.data = RawValue::from_string("{}".to_owned()).unwrap(),
+    ];
+    for (index, alter) in alterations.iter().enumerate() {
+        let mut altered = copies.clone();
+        alter(&mut altered[1]);
+        assert!(!store.holds(&altered).await.unwrap(), "alteration {index}");
+    }
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 4)]

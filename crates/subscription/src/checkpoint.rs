@@ -84,3 +84,28 @@ pub async fn advance(
     .await?;
     Ok(if moved.rows_affected() == 1 { Ok(()) } else { Err(Overtaken) })
 }
+
+/// Sets the cursor back to `to`, or to the end of the log where that is before it; nothing without such a cursor, or
+/// where it is there already. What the stage has passed since is seen again, so it is no exception any more.
+///
+/// # Errors
+/// As [`StoreError`].
+pub async fn rewind(pool: &PgPool, stage: &str, to: Position) -> Result<Option<Position>, StoreError> {
+    let position = sqlx::query_scalar!(
+        r#"with stands as (
+               update subscription.checkpoints
+               set position = least($2, (select position from log.head)), attempts = 0,
+                   updated_at = clock_timestamp()
+               where name = $1 and position > least($2, (select position from log.head))
+               returning position),
+           seen_again as (
+               delete from subscription.exceptions e using stands
+               where e.name = $1 and e.position > stands.position)
+           select position from stands"#,
+        stage,
+        to.0,
+    )
+    .fetch_optional(pool)
+    .await?;
+    Ok(position.map(Position))
+}

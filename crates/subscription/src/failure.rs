@@ -30,6 +30,19 @@ pub(crate) enum Failure {
         /// Why; for the log.
         source: anyhow::Error,
     },
+    /// What comes to stand between here and the end of the log would never be seen.
+    #[error(
+        "the checkpoint is at position {at}, but the log ends at {head}: the log was restored without it, or an earlier \
+         version believed the bus; `hubctl rewind {stage}` sets it back"
+    )]
+    BeyondTheLog {
+        /// Whose checkpoint.
+        stage: &'static str,
+        /// Where it is.
+        at: Position,
+        /// The end of the log.
+        head: Position,
+    },
     /// A reaction will not go on, with this event or any other, until somebody has seen to it.
     #[error("stopped at position {at}: {reason}")]
     Stopped {
@@ -41,14 +54,14 @@ pub(crate) enum Failure {
 }
 
 impl Failure {
-    /// Whether the handler itself asked to halt.
-    pub(crate) const fn is_stop(&self) -> bool {
-        matches!(self, Self::Stopped { .. })
+    /// Whether it lasts until somebody has seen to it.
+    pub(crate) const fn needs_an_operator(&self) -> bool {
+        matches!(self, Self::Stopped { .. } | Self::BeyondTheLog { .. })
     }
 
     /// Before beginning again: what an operator has to mend is not mended within a second.
     pub(crate) const fn pause(&self) -> Duration {
-        if self.is_stop() { SWEEP } else { POLL }
+        if self.needs_an_operator() { SWEEP } else { POLL }
     }
 }
 

@@ -144,10 +144,10 @@ pub(crate) async fn lead<F>(
         };
         let pause = failure.pause();
         progress.halt(failure.to_string());
-        let is_stop = failure.is_stop();
+        let needs_an_operator = failure.needs_an_operator();
         let cause = format!("{:#}", anyhow::Error::from(failure));
-        if is_stop {
-            tracing::error!(stage = stage.name, cause, "stopped by its handler; an operator is needed");
+        if needs_an_operator {
+            tracing::error!(stage = stage.name, cause, "halted; an operator is needed");
         } else {
             tracing::error!(stage = stage.name, cause, "halted; beginning again from the checkpoint");
         }

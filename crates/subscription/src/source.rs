@@ -1,5 +1,6 @@
 //! The next events after a cursor. Positions have no gaps, so the source knows at once what the bus did not bring, and
-//! reads it from the log.
+//! reads it from the log. What the bus did bring is handed out only if the log holds the same: the stream may be from before
+//! the log was restored, and whoever reaches the bus can write to it.
 
 use std::{
     pin::pin,
@@ -10,7 +11,10 @@ use event_bus::{Bus, Consumer, Message, topology::ACK_WAIT};
 use event_store::StoreError;
 use schemas::{Envelope, Position};
 
-use crate::stage::{BATCH, POLL, SWEEP, Stage};
+use crate::{
+    failure::Failure,
+    stage::{BATCH, POLL, SWEEP, Stage},
+};
 
 /// How often the bus hears that a batch is still being worked on: well within [`ACK_WAIT`].
 const STILL_WORKING: Duration = Duration::from_secs(ACK_WAIT.as_secs() / 3);
@@ -67,7 +71,7 @@ impl Source {
             stage,
             consumer: None,
             behind: true,
-            sweep_at: Instant::now() + SWEEP,
+            sweep_at: Instant::now(),
             connect_after: None,
             bus_is_away: false,
         }
@@ -76,10 +80,11 @@ impl Source {
     /// What comes after `cursor`; empty when nothing came within `patience` (at most [`SWEEP`]).
     ///
     /// # Errors
-    /// [`StoreError`] when the log cannot be read; trouble with the bus only makes it slower. Safe to cancel.
-    pub async fn next(&mut self, cursor: Position, patience: Duration) -> Result<Batch, StoreError> {
+    /// When the log cannot be read, or ends before `cursor`; trouble with the bus only makes it slower. Safe to cancel.
+    pub(crate) async fn next(&mut self, cursor: Position, patience: Duration) -> Result<Batch, Failure> {
         // A bus that trickles, perhaps only what is known already, says nothing about what it does not bring.
-        if Instant::now() >= self.sweep_at {
+        let sweeps = Instant::now() >= self.sweep_at;
+        if sweeps {
             self.sweep_at = Instant::now() + SWEEP;
             self.behind = true;
             self.drop_unsound_consumer().await;
@@ -90,6 +95,9 @@ impl Source {
             if !events.is_empty() {
                 return Ok(Batch { events, deliveries: vec![] });
             }
+            if sweeps {
+                self.is_in_the_log(cursor).await?;
+            }
         }
         let Some(mut messages) = self.pull(cursor, patience.min(SWEEP)).await else {
             self.behind = true;
@@ -97,14 +105,37 @@ impl Source {
         };
         messages.sort_by_key(|message| message.envelope.position);
         messages.dedup_by_key(|message| message.envelope.position);
-        let follows = messages.iter().map(|m| m.envelope.position).filter(|position| *position > cursor);
-        let contiguous = follows.zip(cursor.0 + 1..).all(|(found, expected)| found.0 == expected);
-        if !contiguous {
-            tracing::info!(stage = self.stage.name, %cursor, "the bus has a gap; reading the log");
+        let mut events = new_events(&messages, cursor);
+        if !self.may_hand_out(&events, cursor).await? {
             self.behind = true;
+            events.clear();
         }
-        let events = if contiguous { new_events(&messages, cursor) } else { vec![] };
         Ok(Batch { events, deliveries: messages })
+    }
+
+    /// Whether these follow the cursor without a gap, and are the log's. Where not, the log is read.
+    async fn may_hand_out(&self, events: &[Envelope], cursor: Position) -> Result<bool, StoreError> {
+        let stage = self.stage.name;
+        let contiguous =
+            events.iter().zip(cursor.0 + 1..).all(|(event, expected)| event.position.0 == expected);
+        if !contiguous {
+            tracing::info!(stage, %cursor, "the bus has a gap; reading the log");
+            return Ok(false);
+        }
+        let held = events.is_empty() || self.stage.store.holds(events).await?;
+        if !held {
+            tracing::warn!(stage, %cursor, "the bus brought what the log does not hold; reading the log");
+        }
+        Ok(held)
+    }
+
+    /// A cursor beyond the log would pass over what comes to stand there.
+    async fn is_in_the_log(&self, cursor: Position) -> Result<(), Failure> {
+        let head = self.stage.store.head().await?;
+        if cursor > head {
+            return Err(Failure::BeyondTheLog { stage: self.stage.name, at: cursor, head });
+        }
+        Ok(())
     }
 
     /// `None` when nothing came, for whatever reason: then the log is asked.

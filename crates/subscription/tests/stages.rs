@@ -2,6 +2,8 @@
 
 #![expect(clippy::unwrap_used, reason = "a panic is how a test fails")]
 
+mod support;
+
 use std::{
     sync::{
         Arc, Mutex,
@@ -11,107 +13,16 @@ use std::{
 };
 
 use event_bus::{Bus, publish::Tail};
-use event_store::{Append, EventStore, Expected, NewEvent, database};
-use local_stack::testing::{TestDatabase, TestNats, eventually, insist, scaled, within};
+use event_store::EventStore;
+use local_stack::testing::{TestNats, eventually, scaled, within};
 use rand::{SeedableRng as _, rngs::StdRng, seq::SliceRandom as _};
-use schemas::{
-    Envelope, EventId, Position, TicketEvent, TicketId, envelope::Metadata, event::AnalysisFailed, subject,
+use schemas::{Envelope, Position};
+use subscription::{Fate, Leadership, Reaction, checkpoint, parked};
+use support::{
+    NOBODY, Running, STAGE, append, deliver, parked_count, project, react, run_reaction, seen, store, until,
+    up_to, working,
 };
-use sqlx::PgConnection;
-use subscription::{
-    Fate, Leadership, Progress, Projection, Reaction, Stage, checkpoint, parked, projection, reaction,
-};
-use tokio::task::JoinHandle;
 use tokio_util::sync::CancellationToken;
-use uuid::Uuid;
-
-const NOBODY: &str = "nats://127.0.0.1:1";
-const STAGE: &str = "test-stage";
-
-async fn store() -> EventStore {
-    let database = TestDatabase::create().await.unwrap();
-    let owner = database::pool(database.url(), "owner", 1).unwrap();
-    database::MIGRATOR.run(&owner).await.unwrap();
-    sqlx::raw_sql("create table seen (position bigint)").execute(&owner).await.unwrap();
-    let pool = database::pool(database.service_url(), "test", 20).unwrap();
-    insist("the log", async || EventStore::open(pool.clone()).await).await
-}
-
-async fn append(store: &EventStore, count: u128) {
-    for n in 0..count {
-        let id = EventId::new(Uuid::now_v7());
-        let event = TicketEvent::AnalysisFailed(AnalysisFailed { reason: "r".into(), attempts: n as u32 });
-        let metadata =
-            Metadata { correlationid: id, causationid: None, traceparent: None, actor: "test".into() };
-        let append = Append {
-            ticket: TicketId::new(n.into()),
-            expected: Expected::Any,
-            events: vec![NewEvent { id, event, metadata }],
-            idempotency: None,
-        };
-        store.append(append).await.unwrap();
-    }
-}
-
-fn stage(store: &EventStore, nats_url: &str) -> Stage {
-    Stage { name: STAGE, store: store.clone(), nats_url: nats_url.to_owned() }
-}
-
-/// A stage running as its own "process"; dropping it is a crash.
-struct Running {
-    progress: Progress,
-    task: JoinHandle<anyhow::Result<()>>,
-}
-
-impl Running {
-    /// Waits until the stage has come so far.
-    async fn reached(&self, position: i64) {
-        within(format!("position {position}"), self.progress.reached(Position(position))).await;
-    }
-}
-
-impl Drop for Running {
-    fn drop(&mut self) {
-        self.task.abort();
-    }
-}
-
-/// Notes every event it is given, and fails while told to.
-struct Seen {
-    broken: Arc<Mutex<bool>>,
-}
-
-impl Projection for Seen {
-    async fn apply(&self, connection: &mut PgConnection, events: &[Envelope]) -> anyhow::Result<()> {
-        for event in events {
-            sqlx::query("insert into seen values ($1)")
-                .bind(event.position.0)
-                .execute(&mut *connection)
-                .await?;
-        }
-        anyhow::ensure!(!*self.broken.lock().unwrap(), "told to fail");
-        Ok(())
-    }
-}
-
-fn project(store: &EventStore, nats_url: &str, broken: &Arc<Mutex<bool>>) -> Running {
-    let progress = Progress::new(STAGE);
-    let seen = Seen { broken: broken.clone() };
-    let run = projection::run(stage(store, nats_url), seen, progress.clone(), CancellationToken::new());
-    Running { progress, task: tokio::spawn(run) }
-}
-
-fn working() -> Arc<Mutex<bool>> {
-    Arc::default()
-}
-
-async fn seen(store: &EventStore) -> Vec<i64> {
-    sqlx::query_scalar("select position from seen order by position").fetch_all(store.pool()).await.unwrap()
-}
-
-fn up_to(last: i64) -> Vec<i64> {
-    (1..=last).collect()
-}
 
 #[tokio::test]
 async fn a_standby_tells_how_far_the_leader_has_come() {
@@ -149,16 +60,6 @@ async fn what_the_bus_brings_and_what_it_lost_are_seen_once() {
     bus.publish(Tail::default(), &lossy).await.unwrap();
     running.reached(25).await;
     assert_eq!(seen(&store).await, up_to(25));
-}
-
-/// Puts events on the bus as often as it is called: without the message id that lets the server drop repetitions.
-async fn deliver(server: &TestNats, events: &[Envelope]) {
-    let client = async_nats::connect(server.url()).await.unwrap();
-    for event in events {
-        let payload = serde_json::to_vec(event).unwrap().into();
-        client.publish(subject::of(event), payload).await.unwrap();
-    }
-    client.flush().await.unwrap();
 }
 
 #[tokio::test]
@@ -254,38 +155,11 @@ async fn a_sleeper_cannot_move_a_checkpoint_that_moved_on() {
     assert_eq!(checkpoint::load(store.pool(), STAGE).await.unwrap().position, Position(4));
 }
 
-/// Gives each event the fate a closure chooses.
-struct Choose<F>(F);
-
-impl<F: Fn(&Envelope) -> Option<Fate> + Send + Sync> Reaction for Choose<F> {
-    fn concerns(&self, _: &str) -> bool {
-        true
-    }
-
-    async fn react(&self, events: &[Envelope]) -> Vec<Fate> {
-        let mut fates = vec![];
-        for event in events {
-            match (self.0)(event) {
-                Some(fate) => fates.push(fate),
-                // The process hangs here until the test kills it.
-                None => std::future::pending().await,
-            }
-        }
-        fates
-    }
-}
-
-fn react(store: &EventStore, choose: impl Fn(&Envelope) -> Option<Fate> + Send + Sync + 'static) -> Running {
-    let progress = Progress::new(STAGE);
-    let run = reaction::run(stage(store, NOBODY), Choose(choose), progress.clone(), CancellationToken::new());
-    Running { progress, task: tokio::spawn(run) }
-}
-
 #[tokio::test]
 async fn a_parked_event_lets_the_others_flow() {
     let store = store().await;
     append(&store, 5).await;
-    let running = react(&store, |event| {
+    let running = react(&store, NOBODY, |event| {
         Some(if event.position == Position(3) { Fate::Park("poison".into()) } else { Fate::Done })
     });
     running.reached(5).await;
@@ -298,7 +172,7 @@ async fn an_event_that_asks_for_a_retry_gets_it() {
     append(&store, 3).await;
     let tries = Arc::new(AtomicUsize::new(0));
     let counted = tries.clone();
-    let running = react(&store, move |event| {
+    let running = react(&store, NOBODY, move |event| {
         let again = event.position == Position(2) && counted.fetch_add(1, Ordering::SeqCst) < 2;
         Some(if again { Fate::RetryAfter(Duration::ZERO, "not yet".into()) } else { Fate::Done })
     });
@@ -313,7 +187,7 @@ async fn a_handler_that_says_stop_halts_the_stage_before_that_event_and_loses_no
     append(&store, 5).await;
     let mended = Arc::new(AtomicUsize::new(0));
     let seen = mended.clone();
-    let running = react(&store, move |event| {
+    let running = react(&store, NOBODY, move |event| {
         let stops = event.position == Position(3) && seen.load(Ordering::SeqCst) == 0;
         Some(if stops { Fate::Stop("no model".into()) } else { Fate::Done })
     });
@@ -337,7 +211,7 @@ async fn a_stop_during_a_retry_keeps_the_event_waiting_and_counts_no_attempt() {
     append(&store, 2).await;
     let tries = Arc::new(AtomicUsize::new(0));
     let counted = tries.clone();
-    let running = react(&store, move |event| {
+    let running = react(&store, NOBODY, move |event| {
         let nth = if event.position == Position(1) { counted.fetch_add(1, Ordering::SeqCst) } else { 9 };
         Some(match nth {
             0 => Fate::RetryAfter(Duration::ZERO, "not yet".into()),
@@ -380,7 +254,7 @@ async fn an_event_that_always_kills_the_process_is_parked_and_the_others_flow() 
     loop {
         let hung = Arc::new(AtomicUsize::new(0));
         let hanging = hung.clone();
-        let running = react(&store, move |event| {
+        let running = react(&store, NOBODY, move |event| {
             (event.position != Position(4)).then_some(Fate::Done).or_else(|| {
                 hanging.fetch_add(1, Ordering::SeqCst);
                 None
@@ -425,10 +299,7 @@ impl Reaction for InOrder {
 }
 
 fn react_in_order(store: &EventStore, reaction: &InOrder) -> Running {
-    let progress = Progress::new(STAGE);
-    let run =
-        reaction::run(stage(store, NOBODY), reaction.clone(), progress.clone(), CancellationToken::new());
-    Running { progress, task: tokio::spawn(run) }
+    run_reaction(store, NOBODY, reaction.clone())
 }
 
 #[tokio::test]
@@ -491,16 +362,4 @@ async fn a_ticket_keeps_its_order_while_one_of_its_events_is_retried() {
     let done = reaction.done.lock().unwrap().clone();
     let of_ticket = |odd: i64| done.iter().copied().filter(|n| n % 2 == odd).collect::<Vec<_>>();
     assert_eq!((of_ticket(1), of_ticket(0)), (vec![1, 3, 5], vec![2, 4, 6]));
-}
-
-/// How many events of the stage are parked.
-async fn parked_count(store: &EventStore) -> usize {
-    let of_the_stage = parked::Filter { stage: Some(STAGE.to_owned()), ..parked::Filter::default() };
-    parked::list(store.pool(), &of_the_stage).await.unwrap().len()
-}
-
-/// Waits for a condition that another task will bring about.
-#[track_caller]
-fn until(condition: impl Fn() -> bool) -> impl Future<Output = ()> {
-    eventually("what another task brings about", async move || condition())
 }

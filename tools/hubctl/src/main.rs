@@ -7,6 +7,7 @@
 //! - [`commands::bus`]: whether the bus equals the log, and making it so
 //! - [`commands::replay`]: events of the log, to a file or to NATS
 //! - [`commands::rebuild`]: read models made anew from the log
+//! - [`commands::rewind`]: a checkpoint set back, after the log was restored
 //! - [`commands::parked`]: events that a stage has passed without finishing them
 //! - [`commands::crm`]: the CRM sink, operated like a queue
 //! - [`commands::why_stuck`]: what holds whom
@@ -60,6 +61,8 @@ enum Command {
     /// Make read models anew from the log, beside the live ones, compare both, and exchange them; reads go on, and
     /// Ctrl-C stops it without harm
     Rebuild(commands::rebuild::Args),
+    /// Set a stage's checkpoint back, after the log was restored from a backup: it sees again what comes after
+    Rewind(commands::rewind::Args),
     /// Events that a stage has passed without finishing them
     #[command(subcommand)]
     Parked(commands::parked::Args),
@@ -90,6 +93,7 @@ async fn run(command: Command) -> anyhow::Result<ExitCode> {
         Command::Bus(args) => return commands::bus::run(args).await,
         Command::Replay(args) => commands::replay::run(args).await?,
         Command::Rebuild(args) => return commands::rebuild::run(args).await,
+        Command::Rewind(args) => commands::rewind::run(args).await?,
         Command::Parked(args) => commands::parked::run(args).await?,
         Command::Crm(args) => return commands::crm::run(args).await,
         Command::WhyStuck(args) => commands::why_stuck::run(args).await?,

@@ -10,5 +10,6 @@ pub(crate) mod migrate;
 pub(crate) mod parked;
 pub(crate) mod rebuild;
 pub(crate) mod replay;
+pub(crate) mod rewind;
 pub(crate) mod up;
 pub(crate) mod why_stuck;
