@@ -32,7 +32,7 @@ const GATHER: Duration = Duration::from_millis(10);
 const POLL: Duration = Duration::from_millis(250);
 /// How often the stream is compared with what we believe about it.
 const COMPARE: Duration = Duration::from_secs(10);
-/// How often at most the stream is made anew because of holes in it.
+/// How often at most the stream is made anew because of what it lacks.
 const HEAL: Duration = Duration::from_mins(10);
 /// Before trying again after an error.
 const PAUSE: Duration = Duration::from_secs(1);
@@ -171,16 +171,28 @@ impl Relay {
         if tail.id != self.id_at(tail.position).await? {
             return Err(Failure::OtherLog(tail.position));
         }
-        let holes = self.bus.known_holes().await?;
-        if holes > 0 && self.may_heal() {
-            tracing::warn!(holes, "messages are missing in the middle of the stream");
-            return self.make_anew("it has holes").await;
+        if let Some(lack) = self.lack_before(tail).await?
+            && self.may_heal()
+        {
+            return self.make_anew(lack).await;
         }
         if tail.position < self.progress.position() {
             tracing::warn!(bus = %tail.position, published = %self.progress.position(), "the bus lost events; publishing them again");
         }
         self.progress.reset(tail.position);
         Ok(tail)
+    }
+
+    /// What publishing after its end would not give back to the stream.
+    async fn lack_before(&self, tail: Tail) -> Result<Option<&'static str>, Failure> {
+        let holes = self.bus.known_holes().await?;
+        if holes > 0 {
+            tracing::warn!(holes, "messages are missing in the middle of the stream");
+            return Ok(Some("it has holes"));
+        }
+        let is_whole = tail.position == Position::START
+            || self.bus.first_position().await? == Some(Position::START.next());
+        Ok((!is_whole).then_some("it lost its beginning"))
     }
 
     /// For a stream that repairing cannot save; the log fills it again.
@@ -190,7 +202,7 @@ impl Relay {
         Ok(self.bus.tail().await?)
     }
 
-    /// Whether holes may be healed now: somebody who deletes messages all the time shall not have the whole log published
+    /// Whether what the stream lacks may be healed now: somebody who deletes messages all the time shall not have the whole log published
     /// all the time.
     fn may_heal(&self) -> bool {
         let mut healed_at = self.healed_at.lock().unwrap_or_else(PoisonError::into_inner);

@@ -268,6 +268,25 @@ async fn a_bus_that_lost_its_end() {
 }
 
 #[tokio::test]
+async fn a_bus_that_lost_its_beginning() {
+    let mut world = World::start().await;
+    world.live(5).await;
+    world.unseen(5).await;
+    let client = async_nats::connect(world.server.url()).await.unwrap();
+    let stream = async_nats::jetstream::new(client).get_stream("TICKETS").await.unwrap();
+    stream.purge().sequence(8).await.unwrap();
+    world.live(3).await;
+    world.every_effect_happened_once().await;
+    let bus = Bus::connect(&world.server.url(), "reader").await.unwrap();
+    eventually("the whole log on the bus", async || {
+        bus.tail().await.is_ok_and(|tail| tail.position == Position(world.events))
+            && bus.first_position().await.is_ok_and(|first| first == Some(Position(1)))
+    })
+    .await;
+    world.the_bus_is_whole().await;
+}
+
+#[tokio::test]
 async fn a_bus_that_forgot_its_consumers() {
     let mut world = World::start().await;
     world.live(5).await;

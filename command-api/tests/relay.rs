@@ -189,6 +189,51 @@ async fn an_event_deleted_from_the_end_a_moment_ago_comes_back() {
     assert_eq!(on_the_bus(&server, 5).await, up_to(5));
 }
 
+async fn stream_of(server: &TestNats) -> async_nats::jetstream::stream::Stream {
+    let jetstream = async_nats::jetstream::new(async_nats::connect(server.url()).await.unwrap());
+    jetstream.get_stream("TICKETS").await.unwrap()
+}
+
+/// Waits until the stream holds the log from its beginning to this position.
+async fn is_whole(server: &TestNats, last: i64) {
+    let bus = Bus::connect(&server.url(), "reader").await.unwrap();
+    eventually("a stream from the first event to the last", async || {
+        bus.tail().await.is_ok_and(|tail| tail.position == Position(last))
+            && bus.first_position().await.is_ok_and(|first| first == Some(Position(1)))
+    })
+    .await;
+    assert_eq!(on_the_bus(server, last as usize).await, up_to(last));
+}
+
+#[tokio::test]
+async fn a_stream_that_lost_its_beginning_is_made_anew() {
+    let (side, server) = (CommandSide::start().await, TestNats::start().await.unwrap());
+    submit(&side, 5).await;
+    let running = relay(&side, &server).await;
+    running.reached(5).await;
+    stream_of(&server).await.purge().sequence(4).await.unwrap();
+    submit(&side, 1).await;
+    running.reached(6).await;
+    is_whole(&server, 6).await;
+}
+
+#[tokio::test]
+async fn a_stream_that_was_given_a_limit_loses_it_and_is_filled_again() {
+    let (side, server) = (CommandSide::start().await, TestNats::start().await.unwrap());
+    submit(&side, 5).await;
+    let running = relay(&side, &server).await;
+    running.reached(5).await;
+    let stream = stream_of(&server).await;
+    let mut config = stream.cached_info().config.clone();
+    (config.max_messages, config.discard) = (2, async_nats::jetstream::stream::DiscardPolicy::Old);
+    let stranger = async_nats::jetstream::new(async_nats::connect(server.url()).await.unwrap());
+    stranger.update_stream(config).await.unwrap();
+    submit(&side, 1).await;
+    running.reached(6).await;
+    is_whole(&server, 6).await;
+    assert_eq!(stream_of(&server).await.cached_info().config.max_messages, -1);
+}
+
 #[tokio::test]
 async fn a_hole_in_the_middle_of_the_stream_is_healed() {
     let (side, server) = (CommandSide::start().await, TestNats::start().await.unwrap());

@@ -3,6 +3,7 @@
 //! Reading order:
 //! - [`headers`]: what a message says beside its event
 //! - [`topology`]: the stream and the durable consumers, checked against what the server really made
+//! - `settings`: what the stream must be
 //! - [`publish`]: fenced, pipelined publishing, and where the bus stands
 //! - [`consume`]: pulling messages and settling them
 //! - [`read`]: the stream message by message, holes included
@@ -17,6 +18,7 @@ pub mod headers;
 pub mod hint;
 pub mod publish;
 pub mod read;
+mod settings;
 pub mod topology;
 
 use std::time::Duration;

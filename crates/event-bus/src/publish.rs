@@ -21,7 +21,7 @@ use crate::{
     read,
 };
 
-/// How far back from the end of the stream the last event of ours is looked for.
+/// How far from an end of the stream our event nearest to it is looked for.
 const LOOK_BACK: u64 = 256;
 /// Messages without an acknowledgement at a time: enough that the server is never idle, few enough that the
 /// acknowledgement of the last one does not come too late.
@@ -59,6 +59,24 @@ impl Bus {
             }
         }
         if until > oldest { Err(BusError::Foreign) } else { Ok(Tail { sequence, ..Tail::default() }) }
+    }
+
+    /// The position of the oldest event in the stream. Messages of others before it are passed over, as far as behind the
+    /// last one; `None` where there is no event of ours among them.
+    ///
+    /// # Errors
+    /// [`BusError::Unavailable`] also for a missing stream.
+    pub async fn first_position(&self) -> Result<Option<Position>, BusError> {
+        let stream = self.stream_with_info("reading the beginning of the stream").await?;
+        let state = &stream.cached_info().state;
+        let oldest = state.first_sequence.max(1);
+        for candidate in oldest..=state.last_sequence.min(oldest + LOOK_BACK - 1) {
+            let stored = read::stored(&stream, candidate).await?;
+            if let Some(position) = stored.and_then(|stored| stored.position) {
+                return Ok(Some(position));
+            }
+        }
+        Ok(None)
     }
 
     /// Publishes what follows `tail` in the log.

@@ -6,54 +6,51 @@ use std::time::Duration;
 use async_nats::jetstream::{
     ErrorCode,
     consumer::{AckPolicy, DeliverPolicy, pull},
-    context::{ConsumerInfoErrorKind, DeleteStreamErrorKind},
-    stream::{Config, DiscardPolicy, RetentionPolicy, StorageType, Stream},
+    context::{ConsumerInfoErrorKind, CreateStreamErrorKind, DeleteStreamErrorKind},
+    stream::{Config, Stream},
 };
 use schemas::{Position, subject};
 
 use crate::{
     Bus, BusError,
     consume::{self, Consumer},
+    settings,
 };
 
-/// De-duplication by message id: an optimisation for the relay's retries, never a guarantee.
-const DUPLICATE_WINDOW: Duration = Duration::from_mins(2);
 /// A message not settled for so long is delivered again.
 pub const ACK_WAIT: Duration = Duration::from_secs(30);
 /// Messages a consumer may hold unsettled.
 const MAX_ACK_PENDING: i64 = 4096;
 
 impl Bus {
-    /// Makes the stream if it is missing.
+    /// Makes the stream if it is missing, and puts its settings right where they were altered.
     ///
     /// # Errors
     /// [`BusError::Misconfigured`] when the server keeps other settings than ours.
     pub async fn ensure_stream(&self) -> Result<(), BusError> {
-        let config = Config {
-            name: subject::STREAM.to_owned(),
-            subjects: vec![subject::ALL.to_owned()],
-            retention: RetentionPolicy::Limits,
-            storage: StorageType::File,
-            // Never drop an old message to make room: a full bus must say so.
-            discard: DiscardPolicy::New,
-            duplicate_window: DUPLICATE_WINDOW,
-            allow_direct: true,
-            description: Some("Cache of the event log; hubctl refills it from Postgres".to_owned()),
-            ..Config::default()
-        };
         let stream = self
             .jetstream()
-            .get_or_create_stream(config)
+            .get_or_create_stream(settings::wanted())
             .await
             .map_err(|error| BusError::unavailable("making the stream")(error.into()))?;
         let kept = &stream.cached_info().config;
-        if kept.subjects != [subject::ALL] {
-            return Err(BusError::Misconfigured("subjects"));
+        match settings::difference(kept) {
+            Some(setting) if settings::is_of_another_stream(setting) => Err(BusError::Misconfigured(setting)),
+            Some(setting) => self.put_right(kept, setting).await,
+            None => Ok(()),
         }
-        if kept.storage != StorageType::File {
-            return Err(BusError::Misconfigured("storage"));
-        }
-        Ok(())
+    }
+
+    async fn put_right(&self, kept: &Config, altered: &'static str) -> Result<(), BusError> {
+        tracing::warn!(setting = altered, "the stream was altered; setting it back");
+        let updated = self.jetstream().update_stream(settings::restored(kept)).await.map_err(|error| {
+            if let CreateStreamErrorKind::JetStream(refusal) = error.kind() {
+                tracing::warn!(%refusal, "the server refuses to set it back");
+                return BusError::Misconfigured(altered);
+            }
+            BusError::unavailable("setting the stream back")(error.into())
+        })?;
+        settings::difference(&updated.config).map_or(Ok(()), |setting| Err(BusError::Misconfigured(setting)))
     }
 
     /// Deletes the stream with everything in it and makes it anew, for whoever refills it from the log. Stages make

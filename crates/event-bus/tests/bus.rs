@@ -7,6 +7,7 @@ use std::{
     time::Duration,
 };
 
+use async_nats::jetstream::stream::{Config, DiscardPolicy, RetentionPolicy, StorageType};
 use event_bus::{Bus, BusError, Consumer, publish::Tail};
 use futures::StreamExt as _;
 use local_stack::testing::TestNats;
@@ -93,6 +94,78 @@ async fn a_lost_stream_is_an_error_until_it_is_made_again() {
     assert!(bus.tail().await.is_err());
     bus.ensure_stream().await.unwrap();
     assert_eq!(bus.tail().await.unwrap(), Tail::default());
+}
+
+type Alteration = fn(&mut Config);
+
+/// What a stranger with the server's command line may do to our stream.
+async fn altered(server: &TestNats, alter: Alteration) {
+    let stranger = async_nats::jetstream::new(async_nats::connect(server.url()).await.unwrap());
+    let mut config = settings(server).await;
+    alter(&mut config);
+    stranger.update_stream(config).await.unwrap();
+}
+
+async fn settings(server: &TestNats) -> Config {
+    let stranger = async_nats::jetstream::new(async_nats::connect(server.url()).await.unwrap());
+    stranger.get_stream("TICKETS").await.unwrap().cached_info().config.clone()
+}
+
+#[tokio::test]
+async fn settings_that_were_altered_are_set_back() {
+    let (server, bus) = bus().await;
+    let ours = settings(&server).await;
+    let alterations: [Alteration; 8] = [
+        |config| config.discard = DiscardPolicy::Old,
+        |config| config.max_messages = 5,
+        |config| config.max_messages_per_subject = 1,
+        |config| config.max_bytes = 1_000_000,
+        |config| config.max_age = Duration::from_hours(1),
+        |config| config.max_message_size = 10,
+        |config| config.duplicate_window = Duration::from_secs(1),
+        |config| config.allow_direct = false,
+    ];
+    for (index, alter) in alterations.into_iter().enumerate() {
+        altered(&server, alter).await;
+        assert_ne!(settings(&server).await, ours, "alteration {index}");
+        bus.ensure_stream().await.unwrap();
+        assert_eq!(settings(&server).await, ours, "alteration {index}");
+    }
+}
+
+#[tokio::test]
+async fn a_stream_that_cannot_be_made_ours_is_refused_and_left_as_it_is() {
+    let wrong: [(&str, Alteration); 4] = [
+        ("retention", |config| config.retention = RetentionPolicy::WorkQueue),
+        ("storage", |config| config.storage = StorageType::Memory),
+        ("subjects", |config| config.subjects = vec!["tickets.submitted.>".to_owned()]),
+        ("max_consumers", |config| config.max_consumers = 1),
+    ];
+    for (setting, change) in wrong {
+        let (server, bus) = bus().await;
+        let mut config = settings(&server).await;
+        change(&mut config);
+        let stranger = async_nats::jetstream::new(async_nats::connect(server.url()).await.unwrap());
+        stranger.delete_stream("TICKETS").await.unwrap();
+        let made = stranger.create_stream(config).await.unwrap().cached_info().config.clone();
+        let refused = bus.ensure_stream().await;
+        assert!(matches!(refused, Err(BusError::Misconfigured(found)) if found == setting), "{refused:?}");
+        assert_eq!(settings(&server).await, made, "{setting}");
+        bus.recreate_stream().await.unwrap();
+    }
+}
+
+#[tokio::test]
+async fn the_first_event_of_a_stream_is_found_behind_messages_of_others() {
+    let (server, bus) = bus().await;
+    assert_eq!(bus.first_position().await.unwrap(), None);
+    babble(&server, 2).await;
+    assert_eq!(bus.first_position().await.unwrap(), None);
+    bus.publish(bus.tail().await.unwrap(), &events(1..=5)).await.unwrap();
+    assert_eq!(bus.first_position().await.unwrap(), Some(Position(1)));
+    let stranger = async_nats::jetstream::new(async_nats::connect(server.url()).await.unwrap());
+    stranger.get_stream("TICKETS").await.unwrap().purge().sequence(5).await.unwrap();
+    assert_eq!(bus.first_position().await.unwrap(), Some(Position(3)));
 }
 
 /// Publishes what is not an event.
