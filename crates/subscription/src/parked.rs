@@ -84,7 +84,7 @@ pub async fn list(pool: &PgPool, filter: &Filter) -> Result<Vec<Exception>, Stor
 pub async fn retry(pool: &PgPool, filter: &Filter) -> Result<u64, StoreError> {
     let changed = sqlx::query!(
         "update subscription.exceptions
-         set due_at = clock_timestamp(), attempts = 0, updated_at = clock_timestamp()
+         set due_at = clock_timestamp(), attempts = 0, unended = 0, updated_at = clock_timestamp()
          where (name, position) in (
              select name, position from subscription.exceptions
              where ($1::text is null or name = $1) and ($2::text is null or stream_id = $2)

@@ -10,7 +10,7 @@ use tokio_util::sync::CancellationToken;
 
 use crate::{
     checkpoint::{self, Checkpoint},
-    exceptions,
+    exceptions::{self, Taken},
     failure::Failure,
     leadership::lead,
     order::{self, Verdict},
@@ -146,8 +146,7 @@ async fn judge(
     if let [event] = events
         && cursor.attempts >= CRASHES
     {
-        reaction.given_up(event, CRASHES as u32).await;
-        return Ok(vec![Verdict::tried(Fate::Park(format!("ended the process {CRASHES} times")))]);
+        return Ok(vec![Verdict::tried(give_up(reaction, event).await)]);
     }
     checkpoint::count_attempt(stage.store.pool(), stage.name, cursor.position).await?;
     reach("reaction.counted");
@@ -168,32 +167,50 @@ async fn retry_due(stage: &Stage, reaction: &impl Reaction) -> Result<(), Failur
     Ok(())
 }
 
-/// Tries a batch of what is due; how many are finished now.
+/// Tries a batch of what is due, one by one; how many are finished now.
 async fn retry_batch(stage: &Stage, reaction: &impl Reaction) -> Result<usize, Failure> {
     let pool = stage.store.pool();
+    let due = exceptions::due(pool, stage.name, i64::from(BATCH), is_ordered(reaction)).await?;
+    if due.is_empty() {
+        return Ok(0);
+    }
+    let events = stage.store.read_positions(&due).await?;
     let mut finished = 0;
-    for due in exceptions::take_due(pool, stage.name, i64::from(BATCH), LEASE, is_ordered(reaction)).await? {
-        let events = stage.store.read_positions(&[due.position]).await?;
-        let Some(event) = events.first() else { continue };
+    for position in due {
+        // One at a time: a crash must not count against those that were not tried.
+        let Some(taken) = exceptions::take(pool, stage.name, position, LEASE).await? else { continue };
+        let Some(event) = events.iter().find(|event| event.position == position) else { continue };
         reach("retry.taken");
-        let fate = if due.attempts > ATTEMPTS {
-            Fate::Park(format!("no success in {ATTEMPTS} attempts"))
-        } else {
-            reaction.react(&events).await.pop().unwrap_or(Fate::Done)
-        };
+        let fate = retry(reaction, event, taken).await;
         reach("retry.reacted");
         if fate == Fate::Done {
-            exceptions::settle(pool, stage.name, due.position).await?;
+            exceptions::settle(pool, stage.name, position).await?;
             reach("retry.settled");
             finished += 1;
         } else {
-            note(&mut *pool.acquire().await?, stage, event, due.attempts, &fate).await?;
+            note(&mut *pool.acquire().await?, stage, event, taken.attempts, &fate).await?;
         }
         if let Fate::Stop(reason) = fate {
-            return Err(Failure::Stopped { at: due.position, reason });
+            return Err(Failure::Stopped { at: position, reason });
         }
     }
     Ok(finished)
+}
+
+async fn retry(reaction: &impl Reaction, event: &Envelope, taken: Taken) -> Fate {
+    if taken.unended >= CRASHES {
+        return give_up(reaction, event).await;
+    }
+    if taken.attempts > ATTEMPTS {
+        return Fate::Park(format!("no success in {ATTEMPTS} attempts"));
+    }
+    reaction.react(std::slice::from_ref(event)).await.pop().unwrap_or(Fate::Done)
+}
+
+/// For an event that ended the process too often to be tried again.
+async fn give_up(reaction: &impl Reaction, event: &Envelope) -> Fate {
+    reaction.given_up(event, CRASHES as u32).await;
+    Fate::Park(format!("ended the process {CRASHES} times"))
 }
 
 /// Keeps what is not done for later.

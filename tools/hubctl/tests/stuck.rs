@@ -60,8 +60,12 @@ async fn a_retry_is_due_at_once_with_all_its_attempts() {
     hub.hubctl(&["parked", "retry", "--limit", "1"]).await.says("1 events are due now");
     assert_eq!(parked_count(&hub).await, 1);
     let lease = std::time::Duration::from_mins(1);
-    let due = exceptions::take_due(hub.store.pool(), STAGE, 10, lease, false).await.unwrap();
-    assert_eq!(due, [exceptions::Due { position: Position(2), attempts: 1 }]);
+    let due = exceptions::due(hub.store.pool(), STAGE, 10, false).await.unwrap();
+    assert_eq!(due, [Position(2)]);
+    let taken = exceptions::take(hub.store.pool(), STAGE, Position(2), lease).await.unwrap();
+    assert_eq!(taken, Some(exceptions::Taken { attempts: 1, unended: 0 }));
+    let again = exceptions::take(hub.store.pool(), STAGE, Position(2), lease).await.unwrap();
+    assert_eq!(again, None, "it is not due any more");
 }
 
 #[tokio::test]
