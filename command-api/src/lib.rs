@@ -70,7 +70,8 @@ pub async fn run(settings: Settings, metrics: PrometheusHandle) -> anyhow::Resul
 
 /// Only the log decides whether tickets can be taken in; without the bus they are taken in all the same.
 fn health(metrics: PrometheusHandle, store: &EventStore, bus: &Bus, relay: &relay::Relay) -> Health {
-    let (store, bus, relayed, leads) = (store.clone(), bus.clone(), relay.progress(), relay.leads());
+    let (store, bus, leads) = (store.clone(), bus.clone(), relay.leads());
+    let (relayed, relaying) = (relay.progress(), relay.progress());
     Health::new(metrics)
         .depends_on("postgres", move || {
             let store = store.clone();
@@ -78,5 +79,6 @@ fn health(metrics: PrometheusHandle, store: &EventStore, bus: &Bus, relay: &rela
         })
         .fact("bus", move || if bus.is_connected() { "up".into() } else { "down".into() })
         .fact("relays", move || (*leads.borrow()).into())
+        .fact("relayProblem", move || relaying.problem().into())
         .fact("relayedPosition", move || relayed.position().0.into())
 }

@@ -4,6 +4,7 @@
 
 use std::{
     convert::Infallible,
+    pin::pin,
     sync::{Mutex, PoisonError},
     time::Duration,
 };
@@ -16,10 +17,10 @@ use event_bus::{
 use event_store::{EventStore, StoreError};
 use futures::StreamExt as _;
 use schemas::{EventId, Position};
-use subscription::{Leadership, Progress};
+use subscription::{Leadership, Progress, halts};
 use tokio::{
     sync::watch,
-    time::{Instant, sleep, sleep_until},
+    time::{Instant, sleep, sleep_until, timeout},
 };
 use tokio_util::sync::CancellationToken;
 
@@ -34,6 +35,8 @@ const POLL: Duration = Duration::from_millis(250);
 const COMPARE: Duration = Duration::from_secs(10);
 /// How often at most the stream is made anew because of what it lacks.
 const HEAL: Duration = Duration::from_mins(10);
+/// A relay that is halted lets go of the lead sooner than this.
+const HALTED_LEAD: Duration = Duration::from_secs(30);
 /// Before trying again after an error.
 const PAUSE: Duration = Duration::from_secs(1);
 const STAGE: &str = "relay";
@@ -111,7 +114,7 @@ impl Relay {
     /// Never: trouble is logged and tried again.
     pub async fn run(self, stop: CancellationToken) -> anyhow::Result<()> {
         let mut began_at = None;
-        while let Some(leadership) = Leadership::acquire(self.store.pool(), STAGE, &stop).await {
+        while let Some(leadership) = self.stand_by(&stop).await {
             self.leads.send_replace(true);
             let ended = tokio::select! {
                 () = stop.cancelled() => None,
@@ -125,12 +128,31 @@ impl Relay {
                 began_at = None;
             }
             let pause = failure.pause();
-            self.progress.halt(failure.to_string());
+            let reason = failure.to_string();
+            self.progress.halt(reason.clone());
             let cause = format!("{:#}", anyhow::Error::from(failure));
             tracing::warn!(cause, "the relay pauses");
+            stop.run_until_cancelled(self.note_halt(&reason)).await;
             stop.run_until_cancelled(sleep(pause)).await;
         }
         Ok(())
+    }
+
+    /// Waits until this process leads. What halted it is no news any more once another one leads and is not halted.
+    async fn stand_by(&self, stop: &CancellationToken) -> Option<Leadership> {
+        let mut acquired = pin!(Leadership::acquire(self.store.pool(), STAGE, stop));
+        if let Ok(leadership) = timeout(HALTED_LEAD, &mut acquired).await {
+            return leadership;
+        }
+        self.progress.reset(self.progress.position());
+        acquired.await
+    }
+
+    /// Tells whoever asks from outside.
+    async fn note_halt(&self, reason: &str) {
+        if let Err(error) = halts::note(self.store.pool(), STAGE, reason).await {
+            tracing::debug!(%error, "cannot note why the relay halted");
+        }
     }
 
     /// `began_at` is where the stream stood when the last run began, if its fence ended that run.

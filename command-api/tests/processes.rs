@@ -135,6 +135,43 @@ async fn when_the_relaying_process_is_killed_another_takes_over() {
     }
 }
 
+/// Puts the last event of another log on the bus.
+async fn another_logs_event(world: &World) {
+    world.bus().await.ensure_stream().await.unwrap();
+    let stranger = async_nats::jetstream::new(async_nats::connect(world.server.url()).await.unwrap());
+    let mut headers = async_nats::HeaderMap::new();
+    headers.insert("Hub-Position", "1");
+    headers.insert("Nats-Msg-Id", "01939e7c-0000-7000-8000-000000000001");
+    let sent = stranger.publish_with_headers("tickets.submitted.x", headers, "{}".into()).await.unwrap();
+    sent.await.unwrap();
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_halted_relay_says_why_and_tickets_are_taken_in_all_the_same() {
+    let world = World::start().await;
+    another_logs_event(&world).await;
+    let process = world.process(None);
+    eventually("the relay saying why it halts", async || {
+        let problem = world.health(&process).await["relayProblem"].clone();
+        problem.as_str().is_some_and(|problem| problem.contains("belongs to another log"))
+    })
+    .await;
+    assert_eq!(world.health(&process).await["status"], "healthy");
+    let noted = subscription::halts::fresh(world.side.store.pool()).await.unwrap();
+    assert!(
+        noted.iter().any(|halt| halt.stage == "relay" && halt.reason.contains("another log")),
+        "{noted:?}"
+    );
+    world.submit(1).await;
+    world.bus().await.recreate_stream().await.unwrap();
+    world.the_bus_equals_the_log().await;
+    eventually("the problem being over", async || {
+        let health = world.health(&process).await;
+        health["relays"] == true && health["relayProblem"].is_null()
+    })
+    .await;
+}
+
 #[tokio::test(flavor = "multi_thread")]
 async fn a_leader_that_was_paused_past_the_take_over_writes_nothing_late() {
     let world = World::start().await;

@@ -12,6 +12,7 @@ use tokio_util::sync::{CancellationToken, DropGuard};
 use crate::{
     checkpoint,
     failure::Failure,
+    halts,
     stage::{Progress, Stage},
 };
 
@@ -143,7 +144,8 @@ pub(crate) async fn lead<F>(
             Err(failure) = work() => failure,
         };
         let pause = failure.pause();
-        progress.halt(failure.to_string());
+        let reason = failure.to_string();
+        progress.halt(reason.clone());
         let needs_an_operator = failure.needs_an_operator();
         let cause = format!("{:#}", anyhow::Error::from(failure));
         if needs_an_operator {
@@ -152,6 +154,14 @@ pub(crate) async fn lead<F>(
             tracing::error!(stage = stage.name, cause, "halted; beginning again from the checkpoint");
         }
         leadership.release().await;
+        stop.run_until_cancelled(note(stage, &reason)).await;
         stop.run_until_cancelled(tokio::time::sleep(pause)).await;
+    }
+}
+
+/// Tells whoever asks from outside, if the database that may be the reason can keep it.
+async fn note(stage: &Stage, reason: &str) {
+    if let Err(error) = halts::note(stage.store.pool(), stage.name, reason).await {
+        tracing::debug!(stage = stage.name, %error, "cannot note why it halted");
     }
 }

@@ -10,11 +10,13 @@
 //! - [`checkpoint`]: the cursor
 //! - [`exceptions`]: events passed without being finished: waiting for a retry, or parked
 //! - [`parked`]: what an operator does with them
+//! - [`halts`]: why a stage does not move, for whoever asks from outside
 //! - [`leadership`]: at most one process per stage
 
 pub mod checkpoint;
 pub mod exceptions;
 mod failure;
+pub mod halts;
 pub mod leadership;
 mod order;
 pub mod parked;

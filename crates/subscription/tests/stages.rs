@@ -17,7 +17,7 @@ use event_store::EventStore;
 use local_stack::testing::{TestNats, eventually, scaled, within};
 use rand::{SeedableRng as _, rngs::StdRng, seq::SliceRandom as _};
 use schemas::{Envelope, Position};
-use subscription::{Fate, Leadership, Reaction, checkpoint, parked};
+use subscription::{Fate, Leadership, Reaction, checkpoint, halts, parked};
 use support::{
     NOBODY, Running, STAGE, append, deliver, parked_count, project, react, run_reaction, seen, store, until,
     up_to, working,
@@ -116,9 +116,15 @@ async fn a_projection_that_cannot_apply_halts_says_so_and_skips_nothing() {
     until(|| running.progress.problem().is_some()).await;
     assert!(running.progress.problem().unwrap().contains("after position 0"));
     assert!(seen(&store).await.is_empty(), "effect and checkpoint commit together");
+    eventually("the halt being told to whoever asks from outside", async || {
+        let halts = halts::fresh(store.pool()).await.unwrap();
+        halts.iter().any(|halt| halt.stage == STAGE && halt.reason.contains("after position 0"))
+    })
+    .await;
     *broken.lock().unwrap() = false;
     running.reached(3).await;
     assert_eq!((seen(&store).await, running.progress.problem()), (up_to(3), None));
+    assert!(halts::fresh(store.pool()).await.unwrap().is_empty(), "it has moved since");
 }
 
 #[tokio::test]

@@ -83,6 +83,15 @@ pub(crate) async fn leaders(pool: &PgPool, stages: &[String]) -> Result<Vec<Lead
     Ok(leaders)
 }
 
+/// The names of all processes that are connected to this database.
+pub(crate) async fn processes(pool: &PgPool) -> Result<Vec<String>, sqlx::Error> {
+    let names = sqlx::query_scalar!(
+        r#"select distinct application_name as "name!" from pg_stat_activity
+           where datname = current_database() and application_name <> ''"#
+    );
+    names.fetch_all(pool).await
+}
+
 /// Who waits for whose lock in this database: on the log head, where everybody who appends passes, or elsewhere.
 pub(crate) async fn lock_waiters(pool: &PgPool) -> Result<Vec<Waiter>, sqlx::Error> {
     let waiters = query_as!(

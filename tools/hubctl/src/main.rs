@@ -16,6 +16,7 @@
 //! - [`output`]: standard output, whose reader may leave
 //! - [`backbone`]: where the log and the bus are
 //! - [`diagnosis`]: asks the database who holds whom
+//! - [`leads`]: who leads a stage, or why nobody does
 //! - [`hub_client`]: asks the hub over HTTP
 //! - [`view`]: what things look like on a terminal
 
@@ -27,6 +28,7 @@ mod backbone;
 mod commands;
 mod diagnosis;
 mod hub_client;
+mod leads;
 mod view;
 
 use std::process::ExitCode;

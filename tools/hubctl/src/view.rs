@@ -148,3 +148,12 @@ pub(crate) fn progress(doing: &'static str) -> ProgressBar {
     let style = ProgressStyle::with_template(template).unwrap_or_else(|_| ProgressStyle::default_bar());
     ProgressBar::new(0).with_prefix(doing).with_style(style)
 }
+
+/// A duration, roughly.
+pub(crate) fn age(seconds: f64) -> String {
+    match seconds.max(0.0) as u64 {
+        seconds @ 0..=119 => format!("{seconds} s"),
+        seconds @ 120..=7199 => format!("{} min", seconds / 60),
+        seconds => format!("{} h", seconds / 3600),
+    }
+}

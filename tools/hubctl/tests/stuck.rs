@@ -5,10 +5,13 @@
 #[expect(dead_code, reason = "each test binary uses a part")]
 mod support;
 
-use schemas::{Position, TicketId};
-use subscription::{Leadership, checkpoint, exceptions, parked};
+use event_bus::publish::Tail;
+use event_store::database;
+use schemas::{EventId, Position, TicketId};
+use subscription::{Leadership, checkpoint, exceptions, halts, parked};
 use support::Hub;
 use tokio_util::sync::CancellationToken;
+use uuid::Uuid;
 
 const STAGE: &str = "analyzer";
 
@@ -106,6 +109,44 @@ async fn why_stuck_names_lag_leaders_parked_events_and_the_bus() {
     led.says("analyzer: at position 4, 1 behind, led by test (session ");
     led.says("analyzer: #3 parked after 3 attempts: poison of 3");
     leadership.release().await;
+}
+
+#[tokio::test]
+async fn why_stuck_tells_the_stream_of_another_log_from_one_that_ends_where_the_log_does() {
+    let hub = hub_with_parked_events().await;
+    let mut of_another_log = hub.store.read_all(Position::START, 10).await.unwrap();
+    for event in &mut of_another_log {
+        event.id = EventId::new(Uuid::now_v7());
+    }
+    hub.bus.publish(Tail::default(), &of_another_log).await.unwrap();
+    let answer = hub.hubctl(&["why-stuck"]).await;
+    answer.says("the bus ends at position 5 with an event that this log does not hold");
+    answer.says("the relay waits for `hubctl bus rebuild`");
+}
+
+#[tokio::test]
+async fn why_stuck_says_why_who_is_halted_is_and_that_its_process_runs() {
+    let hub = hub_with_parked_events().await;
+    let pool = hub.store.pool();
+    halts::note(pool, "relay", "the stream belongs to another log").await.unwrap();
+    halts::note(pool, STAGE, "stopped at position 5: no model").await.unwrap();
+    checkpoint::load(pool, "projector-tickets").await.unwrap();
+    let projector = database::pool(hub.database.url(), "projector", 1).unwrap();
+    let _connected = projector.acquire().await.unwrap();
+    let answer = hub.hubctl(&["why-stuck"]).await;
+    answer.says("relay: halted 0 s ago: the stream belongs to another log (it tries again by itself)");
+    answer.says("analyzer: at position 4, 1 behind, halted 0 s ago: stopped at position 5: no model");
+    answer.says("led by nobody, although projector is running: its /health says why");
+    let leadership = Leadership::acquire(pool, STAGE, &CancellationToken::new()).await.unwrap();
+    let led = hub.hubctl(&["why-stuck"]).await;
+    led.says("analyzer: at position 4, 1 behind, led by test (session ");
+    led.says(", halted ");
+    leadership.release().await;
+    sqlx::query("update subscription.halts set halted_at = halted_at - interval '1 hour'")
+        .execute(pool)
+        .await
+        .unwrap();
+    hub.hubctl(&["why-stuck"]).await.says("relay: led by nobody: is its process running?");
 }
 
 #[tokio::test]

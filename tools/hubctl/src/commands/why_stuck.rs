@@ -1,12 +1,15 @@
 //! `hubctl why-stuck`: what holds whom. Names, places, counts and times; no content of tickets.
 
-use event_store::EventStore;
+use event_bus::publish::Tail;
+use event_store::{EventStore, StoreError};
 use schemas::{Position, TicketId, Version};
 use subscription::parked::{self, Filter};
 
 use crate::{
     backbone::Backbone,
-    diagnosis::{self, Leader, StageState},
+    diagnosis::{self, StageState},
+    leads::Leads,
+    view::age,
 };
 
 /// The relay has no checkpoint: where it stands is where the bus ends.
@@ -27,7 +30,7 @@ pub(crate) async fn run(args: Args) -> anyhow::Result<()> {
     let head = store.head().await?;
     let stages = diagnosis::stages(store.pool()).await?;
     println!("the log ends at position {head}");
-    bus(&args.backbone, head).await;
+    bus(&args.backbone, &store, head).await?;
     leaders_and_stages(&store, &stages, head).await?;
     locks(&store).await?;
     crm(&store).await?;
@@ -38,37 +41,46 @@ pub(crate) async fn run(args: Args) -> anyhow::Result<()> {
 }
 
 /// A bus that is away is an answer too.
-async fn bus(backbone: &Backbone, head: Position) {
+async fn bus(backbone: &Backbone, store: &EventStore, head: Position) -> anyhow::Result<()> {
     let tail = match backbone.bus().await {
         Ok(bus) => bus.tail().await.map_err(anyhow::Error::from),
         Err(error) => Err(error),
     };
     match tail {
-        Ok(tail) if tail.position == head => println!("the bus ends there too"),
+        Ok(tail) if !is_of_this_log(store, tail).await? => println!(
+            "the bus ends at position {} with an event that this log does not hold there: the stream belongs to another \
+             log, or this log was restored from a backup; the relay waits for `hubctl bus rebuild`",
+            tail.position
+        ),
         Ok(tail) if tail.position < head => {
             let behind = head.0 - tail.position.0;
             println!(
-                "the bus ends at position {}, {behind} behind: the relay is slow or away",
+                "the bus ends at position {}, {behind} behind: the relay is slow, halted or away",
                 tail.position
             );
         }
-        Ok(tail) => println!(
-            "the bus ends at position {}, beyond the log: it belongs to another log (`hubctl bus rebuild`)",
-            tail.position
-        ),
+        // The log may have grown since its end was read.
+        Ok(_) => println!("the bus ends there too"),
         Err(error) => {
             println!("the bus does not say where it ends, stages read the log meanwhile: {error:#}");
         }
     }
+    Ok(())
+}
+
+/// As the relay asks before it publishes.
+async fn is_of_this_log(store: &EventStore, tail: Tail) -> Result<bool, StoreError> {
+    let held = store.read_positions(&[tail.position]).await?;
+    Ok(held.first().map(|event| event.id) == tail.id)
 }
 
 async fn leaders_and_stages(store: &EventStore, stages: &[StageState], head: Position) -> anyhow::Result<()> {
     let mut names: Vec<_> = stages.iter().map(|stage| stage.name.clone()).collect();
     names.push(RELAY.to_owned());
-    let leaders = diagnosis::leaders(store.pool(), &names).await?;
-    println!("\n{RELAY}: {}", led_by(&leaders, RELAY));
+    let leads = Leads::ask(store.pool(), &names).await?;
+    println!("\n{RELAY}: {}", leads.of(RELAY));
     for stage in stages {
-        show(stage, head, &led_by(&leaders, &stage.name));
+        show(stage, head, &leads.of(&stage.name));
     }
     Ok(())
 }
@@ -91,15 +103,6 @@ fn show(stage: &StageState, head: Position, leader: &str) {
     }
 }
 
-fn led_by(leaders: &[Leader], stage: &str) -> String {
-    let Some(leader) = leaders.iter().find(|leader| leader.stage == stage) else {
-        return "led by nobody: is its process running?".to_owned();
-    };
-    let application = leader.application.as_deref().unwrap_or("unnamed");
-    let since = leader.open_s.map(|open| format!(" for {}", age(open))).unwrap_or_default();
-    format!("led by {application} (session {}{since})", leader.pid)
-}
-
 async fn locks(store: &EventStore) -> anyhow::Result<()> {
     let waiters = diagnosis::lock_waiters(store.pool()).await?;
     println!();
@@ -117,8 +120,8 @@ async fn locks(store: &EventStore) -> anyhow::Result<()> {
 async fn crm(store: &EventStore) -> anyhow::Result<()> {
     let Some(states) = diagnosis::crm_backlog(store.pool()).await? else { return Ok(()) };
     let lane = crm_sink::lane::lock(crm_sink::zoho::SYSTEM);
-    let leaders = diagnosis::leaders(store.pool(), std::slice::from_ref(&lane)).await?;
-    println!("\n{lane}: {}", led_by(&leaders, &lane));
+    let leads = Leads::ask(store.pool(), std::slice::from_ref(&lane)).await?;
+    println!("\n{lane}: {}", leads.of(&lane));
     let standing = crm_sink::operator::standing(store.pool(), crm_sink::zoho::SYSTEM).await?;
     if let Some((by, at, note)) = standing.paused {
         println!("  paused by {by} at {}: {}", at.format("%F %T"), note.unwrap_or_default());
@@ -159,12 +162,4 @@ async fn of_ticket(store: &EventStore, stages: &[StageState], ticket: TicketId) 
         println!("  CRM delivery: {state} after {attempts} requests {}", reason.unwrap_or_default());
     }
     Ok(())
-}
-
-fn age(seconds: f64) -> String {
-    match seconds.max(0.0) as u64 {
-        seconds @ 0..=119 => format!("{seconds} s"),
-        seconds @ 120..=7199 => format!("{} min", seconds / 60),
-        seconds => format!("{} h", seconds / 3600),
-    }
 }

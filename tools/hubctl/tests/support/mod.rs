@@ -13,7 +13,7 @@ pub(crate) struct Hub {
     pub(crate) store: EventStore,
     pub(crate) server: TestNats,
     pub(crate) bus: Bus,
-    database: TestDatabase,
+    pub(crate) database: TestDatabase,
 }
 
 impl Hub {
