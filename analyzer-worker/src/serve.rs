@@ -104,7 +104,7 @@ async fn switch(
 }
 
 fn health(metrics: PrometheusHandle, store: &EventStore, engine: &Engine, progress: &Progress) -> Health {
-    let (store, model, fact) = (store.clone(), engine.clone(), engine.clone());
+    let (store, model, fact, own) = (store.clone(), engine.clone(), engine.clone(), engine.clone());
     let (stage, position) = (progress.clone(), progress.clone());
     Health::new(metrics)
         .depends_on("postgres", move || {
@@ -120,5 +120,6 @@ fn health(metrics: PrometheusHandle, store: &EventStore, engine: &Engine, progre
             async move { problem.map_or(Ok(()), Err) }
         })
         .fact("model_loaded", move || fact.is_ready().into())
+        .fact("ownLabelsProblem", move || own.own_labels_problem().into())
         .fact("analyzedPosition", move || position.position().0.into())
 }

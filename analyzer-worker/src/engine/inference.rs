@@ -65,7 +65,7 @@ impl Inference {
                 Ok(analyst) => {
                     let model = analyst.heads().model();
                     tracing::info!(model = model.name, revision = model.revision, "the model is loaded");
-                    self.shared.state.send_replace(State::Ready(model));
+                    self.shared.state.send_replace(State::ready(analyst.heads()));
                     // Whoever started the engine may not wait for it.
                     let _ = self.ready.send(Ok(()));
                     return Some(analyst);
@@ -117,7 +117,7 @@ impl Inference {
                 let model = loaded.heads().model();
                 tracing::info!(model = model.name, revision = model.revision, "another model answers");
                 *analyst = loaded;
-                self.shared.state.send_replace(State::Ready(model));
+                self.shared.state.send_replace(State::ready(analyst.heads()));
             }
             Err(error) => {
                 tracing::error!(%error, "the promoted model does not load; the earlier one goes on");

@@ -156,6 +156,12 @@ impl Engine {
         self.shared.state.borrow().problem()
     }
 
+    /// Why a team's own labels are left out, if they are; fit for a public answer.
+    #[must_use]
+    pub fn own_labels_problem(&self) -> Option<String> {
+        self.shared.state.borrow().own_problem().map(ToOwned::to_owned)
+    }
+
     /// Whether a model answers.
     #[must_use]
     pub fn is_ready(&self) -> bool {
@@ -198,7 +204,7 @@ impl Engine {
         let mut state = self.shared.state.subscribe();
         let settled = state.wait_for(|state| !matches!(state, State::Loading)).await;
         match settled.as_deref() {
-            Ok(State::Ready(model)) => Ok(model.clone()),
+            Ok(State::Ready { model, .. }) => Ok(model.clone()),
             Ok(State::Failed(reason)) => Err(AnalyzeError::Unavailable(reason.clone())),
             Ok(State::Loading) | Err(_) => Err(AnalyzeError::Unavailable("it is not loaded".to_owned())),
         }

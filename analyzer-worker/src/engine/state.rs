@@ -2,13 +2,20 @@
 
 use schemas::analysis::ModelRef;
 
+use crate::model::Heads;
+
 /// What the model's threads have come to.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum State {
     /// Not loaded yet.
     Loading,
     /// It answers.
-    Ready(ModelRef),
+    Ready {
+        /// What answers.
+        model: ModelRef,
+        /// Why a team's own labels are left out, if they are.
+        own_problem: Option<String>,
+    },
     /// It cannot be loaded, for this reason; it is tried again.
     Failed(String),
 }
@@ -16,14 +23,26 @@ pub enum State {
 impl State {
     pub(super) const fn model(&self) -> Option<&ModelRef> {
         match self {
-            Self::Ready(model) => Some(model),
+            Self::Ready { model, .. } => Some(model),
+            Self::Loading | Self::Failed(_) => None,
+        }
+    }
+
+    /// A model that answers.
+    pub(super) fn ready(heads: &Heads) -> Self {
+        Self::Ready { model: heads.model(), own_problem: heads.own().problem().map(ToOwned::to_owned) }
+    }
+
+    pub(super) fn own_problem(&self) -> Option<&str> {
+        match self {
+            Self::Ready { own_problem, .. } => own_problem.as_deref(),
             Self::Loading | Self::Failed(_) => None,
         }
     }
 
     pub(super) fn problem(&self) -> Option<String> {
         match self {
-            Self::Ready(_) => None,
+            Self::Ready { .. } => None,
             Self::Loading => Some("the model is being loaded".to_owned()),
             Self::Failed(reason) => Some(format!("the model cannot run: {reason}")),
         }

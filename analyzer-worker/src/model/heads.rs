@@ -114,7 +114,7 @@ impl Heads {
         check_hash(&path, &manifest.sha256)?;
         let tensors = Tensor::read_safetensors(&path).map_err(|error| LoadError::unusable(&path, error))?;
         let tensors = tensors.into_iter().map(|(name, tensor)| (name, tensor.to_kind(Kind::Float))).collect();
-        let own = Own::load(dir, &manifest.sha256)?;
+        let own = Own::load_or_leave_out(dir, &manifest.sha256);
         let heads = Self::assemble(manifest, tensors)
             .map_err(|reason| LoadError::unusable(&manifest_path, reason))?;
         Ok(Self { own, ..heads })

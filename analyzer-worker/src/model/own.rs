@@ -1,5 +1,6 @@
 //! A team's own questions: label sets learned from its own tickets, one linear layer each on the embedding of a
-//! ticket. They are optional, and tied to the heads whose encoder they were learned on.
+//! ticket. They are optional, and tied to the heads whose encoder they were learned on: where they cannot be used, the
+//! standard questions are answered without them.
 
 use std::{collections::BTreeMap, fs, path::Path};
 
@@ -15,6 +16,8 @@ pub const WEIGHTS_FILE: &str = "own.safetensors";
 pub const MANIFEST_FILE: &str = "own.json";
 /// Alternatives named at most: a set of a hundred labels has a long tail.
 const MAX_ALTERNATIVES: usize = 5;
+const OTHER_HEADS: &str = "it was learned on other heads: learn it again with `analyzer-worker train --labels`, and \
+                           start the analyzer again";
 
 /// What the weights mean.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -53,9 +56,30 @@ pub struct OwnQuestion {
 pub struct Own {
     questions: BTreeMap<String, OwnQuestion>,
     tensors: BTreeMap<String, Tensor>,
+    problem: Option<String>,
 }
 
 impl Own {
+    /// Reads both files, if there are any, for heads with this hash. What cannot be used is left out, loudly.
+    #[must_use]
+    pub fn load_or_leave_out(dir: &Path, heads_sha256: &str) -> Self {
+        Self::load(dir, heads_sha256).unwrap_or_else(|error| {
+            tracing::error!(%error, "own labels are left out");
+            Self { problem: Some(format!("own labels are left out: {error}")), ..Self::default() }
+        })
+    }
+
+    /// Why there are files and no answers, if so; fit for a public answer.
+    #[must_use]
+    pub fn problem(&self) -> Option<&str> {
+        self.problem.as_deref()
+    }
+
+    /// The names of the questions that are answered.
+    pub fn names(&self) -> impl Iterator<Item = &str> {
+        self.questions.keys().map(String::as_str)
+    }
+
     /// Reads both files, if there are any, for heads with this hash.
     pub fn load(dir: &Path, heads_sha256: &str) -> Result<Self, LoadError> {
         let (path, weights) = (dir.join(MANIFEST_FILE), dir.join(WEIGHTS_FILE));
@@ -66,7 +90,7 @@ impl Own {
         let manifest: Manifest =
             serde_json::from_str(&text).map_err(|error| LoadError::unusable(&path, error))?;
         if manifest.heads_sha256 != heads_sha256 {
-            return Err(LoadError::unusable(&path, "it was learned on other heads: train it again"));
+            return Err(LoadError::unusable(&path, OTHER_HEADS));
         }
         LoadError::unless_present(&weights)?;
         let tensors =
@@ -87,7 +111,7 @@ impl Own {
                 return Err(format!("the layer of {name} does not fit its labels"));
             }
         }
-        Ok(Self { questions, tensors })
+        Ok(Self { questions, tensors, problem: None })
     }
 
     /// Answers each question about each ticket, given the tickets' embeddings.
