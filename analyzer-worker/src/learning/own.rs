@@ -4,7 +4,7 @@
 
 use std::{
     collections::{BTreeMap, BTreeSet},
-    fs,
+    fs, iter,
     path::Path,
 };
 
@@ -73,20 +73,28 @@ pub fn train_own(settings: &TrainSettings) -> anyhow::Result<Manifest> {
 }
 
 fn read(path: &Path, text: &str, columns: &[String]) -> anyhow::Result<Table> {
+    let named: Vec<_> = iter::once(text).chain(columns.iter().map(String::as_str)).collect();
+    for (index, name) in named.iter().enumerate() {
+        // Learned twice, labels would stand beside other texts than their own.
+        ensure!(!named[..index].contains(name), "the column {name} is named twice");
+    }
     let mut reader = csv::Reader::from_path(path).with_context(|| format!("reading {}", path.display()))?;
     let headers = reader.headers()?.clone();
     let place = |name: &str| {
-        let found = headers.iter().position(|header| header == name);
-        found.with_context(|| format!("{} has no column {name}", path.display()))
+        let mut found = headers.iter().enumerate().filter(|(_, header)| *header == name);
+        let (place, _) = found.next().with_context(|| format!("{} has no column {name}", path.display()))?;
+        ensure!(found.next().is_none(), "{} has two columns {name}", path.display());
+        Ok(place)
     };
     let text = place(text)?;
     let places: Vec<_> = columns.iter().map(|name| place(name)).collect::<Result<_, _>>()?;
     let mut table = Table { texts: Vec::new(), labels: BTreeMap::new() };
     for record in reader.records() {
         let record = record?;
+        ensure!(!record[text].trim().is_empty(), "row {} has no {}", table.texts.len() + 1, named[0]);
         table.texts.push(record[text].to_owned());
         for (name, &place) in columns.iter().zip(&places) {
-            ensure!(!record[place].is_empty(), "text {} has no {name}", table.texts.len());
+            ensure!(!record[place].trim().is_empty(), "row {} has no {name}", table.texts.len());
             table.labels.entry(name.clone()).or_default().push(record[place].to_owned());
         }
     }
@@ -165,4 +173,34 @@ fn write(out: &Path, manifest: &Manifest, tensors: &[(String, Tensor)]) -> anyho
     let path = out.join(MANIFEST_FILE);
     let text = serde_json::to_string_pretty(manifest)? + "\n";
     fs::write(&path, text).with_context(|| format!("writing {}", path.display()))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// What reading this file for these columns comes to, in words.
+    fn refusal(content: &str, columns: &[&str]) -> Option<String> {
+        let file = tempfile::NamedTempFile::new().unwrap();
+        fs::write(file.path(), content).unwrap();
+        let columns: Vec<_> = columns.iter().map(|&name| name.to_owned()).collect();
+        read(file.path(), "text", &columns).err().map(|error| error.to_string())
+    }
+
+    #[test]
+    fn a_table_that_would_teach_something_else_is_refused() {
+        let table = "text,intent\nhello,greeting\nbye,farewell\n";
+        assert_eq!(refusal(table, &["intent"]), None);
+        for (content, columns, expected) in [
+            (table, vec!["intent", "intent"], "the column intent is named twice"),
+            (table, vec!["intent", "text"], "the column text is named twice"),
+            ("text,intent,intent\nhello,greeting,farewell\n", vec!["intent"], "two columns intent"),
+            ("text,intent\nhello,greeting\n  ,farewell\n", vec!["intent"], "row 2 has no text"),
+            ("text,intent\nhello,greeting\nbye, \n", vec!["intent"], "row 2 has no intent"),
+            (table, vec!["mood"], "has no column mood"),
+        ] {
+            let refusal = refusal(content, &columns).unwrap();
+            assert!(refusal.contains(expected), "{refusal}");
+        }
+    }
 }
