@@ -99,7 +99,7 @@ async fn run(command: Command) -> anyhow::Result<ExitCode> {
         Command::Parked(args) => commands::parked::run(args).await?,
         Command::Crm(args) => return commands::crm::run(args).await,
         Command::WhyStuck(args) => commands::why_stuck::run(args).await?,
-        Command::Analyzer(args) => return commands::analyzer::run(args).await,
+        Command::Analyzer(args) => return commands::analyzer::run(args),
         Command::CleanData(args) => commands::clean_data::run(&args)?,
     }
     Ok(ExitCode::SUCCESS)
