@@ -17,7 +17,7 @@ use crate::{
     http,
     models::{Models, ModelsError},
     settings::ServeSettings,
-    transcription::{self, Transcriber, TranscriptionStage},
+    transcription::{self, Outage, Transcriber, TranscriptionStage},
     worker::{STAGE, Worker},
 };
 
@@ -51,16 +51,17 @@ pub async fn run(settings: ServeSettings, metrics: PrometheusHandle) -> anyhow::
         .with_context(|| format!("cannot listen on {}", settings.listen))?;
 
     let progress = Progress::new(STAGE);
-    let health = health(metrics, &store, &engine, &progress);
-    let router = http::router(engine.clone(), health);
+    let mut health = health(metrics, &store, &engine, &progress);
     let stage = Stage { name: STAGE, store: store.clone(), nats_url: settings.backbone.nats_url };
     let appended = store.appended();
     if let Some(transcriber) = Transcriber::new(&settings.transcription)? {
         let stage = Stage { name: transcription::STAGE, ..stage.clone() };
         let recordings = TranscriptionStage::new(store.clone(), keys.clone(), transcriber);
         let progress = Progress::new(transcription::STAGE);
+        health = with_transcriber(health, &progress, recordings.outage());
         shutdown.spawn("transcriber", reaction::run(stage, recordings, progress, stop.clone()));
     }
+    let router = http::router(engine.clone(), health);
     let answering = switch(&models, &engine, None).await?;
     let promotions = follow_promotions(models.clone(), engine.clone(), answering);
     let worker = Worker::new(store, keys, engine, models);
@@ -101,6 +102,17 @@ async fn switch(
         engine.switch_to(models.folder(model).await?);
     }
     Ok(promoted)
+}
+
+/// Recordings wait while what writes them down is missing, and that shows.
+fn with_transcriber(health: Health, progress: &Progress, outage: Outage) -> Health {
+    let (stage, position) = (progress.clone(), progress.clone());
+    health
+        .depends_on("transcriber", move || {
+            let problem = stage.problem().or_else(|| outage.problem());
+            async move { problem.map_or(Ok(()), Err) }
+        })
+        .fact("transcribedPosition", move || position.position().0.into())
 }
 
 fn health(metrics: PrometheusHandle, store: &EventStore, engine: &Engine, progress: &Progress) -> Health {

@@ -54,6 +54,9 @@ pub enum TranscriptionError {
     /// The recording cannot be decoded.
     #[error("the recording cannot be decoded")]
     Undecodable,
+    /// The service is not there, or says that it cannot be asked now.
+    #[error("the transcription service {0}")]
+    Away(String),
     /// The service did not answer as it should.
     #[error("the transcription service {0}")]
     Service(String),
@@ -66,6 +69,17 @@ pub enum TranscriptionError {
 }
 
 impl TranscriptionError {
+    /// What is missing, whatever the recording; fit for a public answer.
+    #[must_use]
+    pub fn outage(&self) -> Option<String> {
+        match self {
+            Self::Missing(_) => Some(self.to_string()),
+            // What the error says names an address.
+            Self::Away(_) => Some("the transcription service cannot be reached".to_owned()),
+            _ => None,
+        }
+    }
+
     /// Whether the same recording may be written down later.
     #[must_use]
     pub const fn may_pass(&self) -> bool {
@@ -93,6 +107,15 @@ impl Transcriber {
             TranscriberChoice::Pocketsphinx => Some(Self::Local(Pocketsphinx)),
             TranscriberChoice::Http => Some(Self::Remote(Remote::new(settings)?)),
         })
+    }
+
+    /// What is missing on this machine, before any recording came; fit for a public answer.
+    #[must_use]
+    pub fn missing(&self) -> Option<String> {
+        match self {
+            Self::Local(program) => program.missing().map(|program| format!("{program} is not installed")),
+            Self::Remote(_) => None,
+        }
     }
 
     /// Its name in events.

@@ -19,6 +19,7 @@ use schemas::{
 };
 use subscription::{Fate, Reaction};
 use ticket::{Command, Rejection, decide, evolve};
+use tokio::sync::watch;
 
 pub use engine::{Transcriber, TranscriptionError};
 
@@ -35,6 +36,24 @@ pub struct TranscriptionStage {
     store: EventStore,
     keys: PersonalKeys,
     transcriber: Transcriber,
+    outage: Outage,
+}
+
+/// What keeps recordings from being written down, for whoever asks how the service is. Cheap to clone.
+#[derive(Clone, Debug, Default)]
+pub struct Outage(watch::Sender<Option<String>>);
+
+impl Outage {
+    /// Why no recording is written down, if so; fit for a public answer.
+    #[must_use]
+    pub fn problem(&self) -> Option<String> {
+        self.0.borrow().clone()
+    }
+
+    /// An outcome tells: what refuses one recording is there.
+    fn note<T>(&self, outcome: &Result<T, TranscriptionError>) {
+        self.0.send_replace(outcome.as_ref().err().and_then(TranscriptionError::outage));
+    }
 }
 
 /// Why a recording was not written down. None of the messages quotes it.
@@ -55,8 +74,15 @@ enum Failure {
 impl TranscriptionStage {
     /// A stage that reads and writes this log.
     #[must_use]
-    pub const fn new(store: EventStore, keys: PersonalKeys, transcriber: Transcriber) -> Self {
-        Self { store, keys, transcriber }
+    pub fn new(store: EventStore, keys: PersonalKeys, transcriber: Transcriber) -> Self {
+        let outage = Outage(watch::Sender::new(transcriber.missing()));
+        Self { store, keys, transcriber, outage }
+    }
+
+    /// What keeps it from working.
+    #[must_use]
+    pub fn outage(&self) -> Outage {
+        self.outage.clone()
     }
 
     async fn handle(&self, envelope: &Envelope) -> Fate {
@@ -65,6 +91,10 @@ impl TranscriptionStage {
             Ok(()) | Err(Failure::Keys(KeyError::Erased(_))) => Fate::Done,
             Err(failure @ (Failure::Malformed(_) | Failure::Missing)) => Fate::Park(failure.to_string()),
             Err(Failure::Transcription(error)) if !error.may_pass() => Fate::Park(error.to_string()),
+            // Waiting for a program or a service is no attempt at this recording.
+            Err(Failure::Transcription(error)) if error.outage().is_some() => {
+                Fate::Postpone(PAUSE, error.to_string())
+            }
             Err(failure) => Fate::RetryAfter(PAUSE, failure.to_string()),
         }
     }
@@ -85,7 +115,9 @@ impl TranscriptionStage {
     ) -> Result<(), Failure> {
         let (requester, started) = (&submitted.requester.id, Instant::now());
         let bytes = self.keys.attachment(requester, &recording.sha256).await?.ok_or(Failure::Missing)?;
-        let text = self.transcriber.transcribe(&bytes, &recording.media_type).await?;
+        let heard = self.transcriber.transcribe(&bytes, &recording.media_type).await;
+        self.outage.note(&heard);
+        let text = heard?;
         let text: String = text.trim().chars().take(MAX_CHARACTERS).collect();
         let id = envelope.id.derive(&format!("transcript/{}", recording.sha256));
         let transcript = TicketTranscribed {

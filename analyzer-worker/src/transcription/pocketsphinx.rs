@@ -17,11 +17,22 @@ const DECODERS: [(&str, &[&str], &[&str]); 2] = [
     ("sox", &["-D"], &["-b", "16", "-c", "1", "-r", "16000"]),
 ];
 
+const NO_DECODER: &str = "a decoder (ffmpeg or sox)";
+
 /// The program.
 #[derive(Clone, Copy, Debug)]
 pub struct Pocketsphinx;
 
 impl Pocketsphinx {
+    /// What is not installed of what it needs.
+    pub(super) fn missing(self) -> Option<&'static str> {
+        let is_missing = |program: &str| !is_installed(program);
+        if is_missing(RECOGNIZER) {
+            return Some(RECOGNIZER);
+        }
+        DECODERS.iter().all(|(program, ..)| is_missing(program)).then_some(NO_DECODER)
+    }
+
     pub(super) async fn transcribe(self, bytes: &[u8]) -> Result<String, TranscriptionError> {
         let failed = |error: std::io::Error| TranscriptionError::Failed {
             program: RECOGNIZER,
@@ -42,6 +53,11 @@ impl Pocketsphinx {
     }
 }
 
+fn is_installed(program: &str) -> bool {
+    let folders = std::env::var_os("PATH").unwrap_or_default();
+    std::env::split_paths(&folders).any(|folder| folder.join(program).is_file())
+}
+
 /// To what the recognizer was trained on: one channel, 16 kHz, 16 bits.
 async fn decode(recording: &Path, wave: &Path) -> Result<(), TranscriptionError> {
     for (program, before, after) in DECODERS {
@@ -54,7 +70,7 @@ async fn decode(recording: &Path, wave: &Path) -> Result<(), TranscriptionError>
             Err(error) => return Err(error),
         }
     }
-    Err(TranscriptionError::Missing("a decoder (ffmpeg or sox)"))
+    Err(TranscriptionError::Missing(NO_DECODER))
 }
 
 /// What a program prints; none where it says that it failed. It ends with this future.

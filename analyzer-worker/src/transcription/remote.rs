@@ -11,6 +11,14 @@ use super::{TranscriptionError, engine::TranscriptionSettings};
 /// Separates the parts of the form. No recording holds it by chance.
 const BOUNDARY: &str = "smart-service-hub-5f0c1a2b3c4d5e6f708192a3b4c5d6e7";
 
+/// What a service, or the proxy before it, answers while it cannot be asked. Any other failure may be this recording's fault.
+const AWAY: [StatusCode; 4] = [
+    StatusCode::TOO_MANY_REQUESTS,
+    StatusCode::BAD_GATEWAY,
+    StatusCode::SERVICE_UNAVAILABLE,
+    StatusCode::GATEWAY_TIMEOUT,
+];
+
 /// The service.
 #[derive(Debug)]
 pub struct Remote {
@@ -63,7 +71,10 @@ impl Remote {
         let answer = request.send().await.map_err(|error| unreachable(&error))?;
         match answer.status() {
             StatusCode::OK => {}
-            status if status == StatusCode::TOO_MANY_REQUESTS || !status.is_client_error() => {
+            status if AWAY.contains(&status) => {
+                return Err(TranscriptionError::Away(format!("answered {status}")));
+            }
+            status if !status.is_client_error() => {
                 return Err(TranscriptionError::Service(format!("answered {status}")));
             }
             status => return Err(TranscriptionError::Refused(status.as_u16())),
@@ -76,7 +87,11 @@ impl Remote {
 }
 
 fn unreachable(error: &reqwest::Error) -> TranscriptionError {
-    TranscriptionError::Service(format!("cannot be reached: {error}"))
+    if error.is_connect() {
+        return TranscriptionError::Away(format!("cannot be reached: {error}"));
+    }
+    // A recording may be what ends the service.
+    TranscriptionError::Service(format!("did not answer: {error}"))
 }
 
 fn form(model: &str, bytes: &[u8], media_type: &str) -> Vec<u8> {

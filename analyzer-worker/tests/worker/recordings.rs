@@ -78,8 +78,12 @@ async fn a_service_that_is_away_is_asked_again() {
     let world = World::new().await;
     let (ticket, _) = world.submit_with("Please listen to my message.", &[b"the sound itself"]).await;
     let stage = stage(&world, &settings(TranscriberChoice::Http, "http://127.0.0.1:1"));
+    let outage = stage.outage();
+    assert_eq!(outage.problem(), None, "nobody asked it yet");
     let fates = stage.react(&world.stream(ticket).await).await;
-    assert!(matches!(fates.as_slice(), [Fate::RetryAfter(..)]), "{fates:?}");
+    // However long it is away: attempts are not counted, so no recording is parked for it.
+    assert!(matches!(fates.as_slice(), [Fate::Postpone(..)]), "{fates:?}");
+    assert_eq!(outage.problem().as_deref(), Some("the transcription service cannot be reached"));
 }
 
 fn is_installed(program: &str) -> bool {
@@ -124,4 +128,27 @@ async fn what_is_no_sound_is_parked() {
     let stage = stage(&world, &settings(TranscriberChoice::Pocketsphinx, ""));
     let fates = stage.react(&world.stream(ticket).await).await;
     assert!(matches!(fates.as_slice(), [Fate::Park(_)]), "{fates:?}");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_service_that_breaks_on_a_recording_is_not_away() {
+    let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let url = format!("http://{}", listener.local_addr().unwrap());
+    let broken = post(async || axum::http::StatusCode::INTERNAL_SERVER_ERROR);
+    let router = Router::new().route("/v1/audio/transcriptions", broken);
+    tokio::spawn(async move { axum::serve(listener, router).await });
+    let world = World::new().await;
+    let (ticket, _) = world.submit_with("Please listen to my message.", &[b"the sound itself"]).await;
+    let stage = stage(&world, &settings(TranscriberChoice::Http, &url));
+    let fates = stage.react(&world.stream(ticket).await).await;
+    assert!(matches!(fates.as_slice(), [Fate::RetryAfter(..)]), "{fates:?}");
+    assert_eq!(stage.outage().problem(), None);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_program_that_is_missing_shows_before_a_recording_comes() {
+    let world = World::new().await;
+    let problem = stage(&world, &settings(TranscriberChoice::Pocketsphinx, "")).outage().problem();
+    let is_there = is_installed("pocketsphinx_continuous") && (is_installed("sox") || is_installed("ffmpeg"));
+    assert_eq!(problem.is_none(), is_there, "{problem:?}");
 }
