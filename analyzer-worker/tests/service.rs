@@ -135,11 +135,13 @@ async fn the_program_says_how_it_is_and_answers() {
     let key_file = dir.path().join("master.key");
     std::fs::write(&key_file, generate_master_key()).unwrap();
     let port = ports::free().unwrap();
+    let mut environment = environment(database.url(), &nats.url(), &key_file, port);
+    environment.push(("ANALYZER_TRANSCRIBER".into(), "http".into()));
     let service = Service::start(&ServiceSpec {
         name: "analyzer-worker".to_owned(),
         program: env!("CARGO_BIN_EXE_analyzer-worker").into(),
         args: vec![],
-        env: environment(database.url(), &nats.url(), &key_file, port),
+        env: environment,
         log_file: dir.path().join("log"),
     })
     .unwrap();
@@ -149,6 +151,8 @@ async fn the_program_says_how_it_is_and_answers() {
 
     let report: Value = reqwest::get(&health).await.unwrap().json().await.unwrap();
     assert_eq!((&report["status"], &report["model_loaded"]), (&json!("healthy"), &json!(true)));
+    assert_eq!(report["dependencies"]["transcriber"]["status"], "up", "{report}");
+    assert_eq!(report.get("ownLabelsProblem"), Some(&Value::Null), "{report}");
     let body = json!({ "description": support::TICKET, "requestType": "Network" });
     let analyze = format!("http://127.0.0.1:{port}/analyze");
     let answer = reqwest::Client::new().post(analyze).json(&body).send().await.unwrap();

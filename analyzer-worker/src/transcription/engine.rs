@@ -113,7 +113,7 @@ impl Transcriber {
     #[must_use]
     pub fn missing(&self) -> Option<String> {
         match self {
-            Self::Local(program) => program.missing().map(|program| format!("{program} is not installed")),
+            Self::Local(_) => Pocketsphinx::missing().map(|program| format!("{program} is not installed")),
             Self::Remote(_) => None,
         }
     }

@@ -25,7 +25,7 @@ pub struct Pocketsphinx;
 
 impl Pocketsphinx {
     /// What is not installed of what it needs.
-    pub(super) fn missing(self) -> Option<&'static str> {
+    pub(super) fn missing() -> Option<&'static str> {
         let is_missing = |program: &str| !is_installed(program);
         if is_missing(RECOGNIZER) {
             return Some(RECOGNIZER);
