@@ -1,4 +1,5 @@
-//! `POST /analyze`: a text to an answer, for clients that ask the analyzer directly. Nothing is stored.
+//! `POST /analyze`: a text to an answer, for clients that ask the analyzer directly. Nothing is stored. Rules answer where
+//! the model cannot run; where it has enough to do, clients are asked to come back.
 
 use axum::{
     Json, Router,
@@ -22,6 +23,9 @@ const REQUEST_TYPE: std::ops::RangeInclusive<usize> = 1..=50;
 /// Bytes of a body: a recording of 10 MiB in base64 and the text.
 const BODY_LIMIT: usize = 14 * 1024 * 1024;
 
+/// Seconds after which a client that was sent away may try again.
+const RETRY_AFTER: u32 = 1;
+
 /// What to analyze.
 #[derive(Debug, Deserialize)]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
@@ -44,8 +48,13 @@ async fn analyze(
     JsonBody { value: body, .. }: JsonBody<AnalyzeBody>,
 ) -> Result<Json<AnalysisAnswer>, Problem> {
     let request = body.check()?;
-    let analysis = match engine.analyze(request.clone()).await {
+    let analysis = match engine.try_analyze(request.clone()).await {
         Ok(analyzed) => analyzed.analysis,
+        Err(error) if error.is_busy() => {
+            return Err(
+                Problem::new(StatusCode::TOO_MANY_REQUESTS, error.to_string()).retry_after(RETRY_AFTER)
+            );
+        }
         Err(error) => {
             tracing::error!(%error, "rules answer for the model");
             rules::degraded(&request)

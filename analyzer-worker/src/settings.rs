@@ -45,7 +45,7 @@ pub struct ModelSettings {
     /// Number format of the encoder, and what computes in it
     #[arg(long, env = "ANALYZER_PRECISION", value_enum, default_value_t = PrecisionChoice::Auto)]
     pub precision: PrecisionChoice,
-    /// Tickets that may wait for the model; more callers wait outside
+    /// Tickets that may wait for the model. Half of the places are for `POST /analyze`, which answers 429 while they are taken
     #[arg(long, env = "ANALYZER_QUEUE", default_value_t = 256, value_parser = clap::value_parser!(u16).range(1..))]
     pub queue: u16,
     /// Milliseconds one batch may take: tickets that wait longer would not gain by it

@@ -4,7 +4,7 @@
 
 mod support;
 
-use analyzer_worker::http;
+use analyzer_worker::{engine::Engine, http};
 use axum::{
     Router,
     body::{Body, to_bytes},
@@ -16,7 +16,10 @@ use service_host::{Health, cors::Cors};
 use tower::ServiceExt as _;
 
 fn service() -> Router {
-    let engine = support::engine();
+    service_on(support::engine())
+}
+
+fn service_on(engine: Engine) -> Router {
     let model = engine.clone();
     let health = Health::new(PrometheusBuilder::new().build_recorder().handle())
         .fact("model_loaded", move || model.is_ready().into());
@@ -79,4 +82,33 @@ async fn the_health_answer_says_that_the_model_is_loaded() {
     let body = to_bytes(response.into_body(), usize::MAX).await.unwrap();
     let health: Value = serde_json::from_slice(&body).unwrap();
     assert_eq!((&health["status"], &health["model_loaded"]), (&json!("healthy"), &json!(true)));
+}
+
+#[tokio::test]
+async fn under_load_a_client_is_answered_by_the_model_or_asked_to_come_back() {
+    let service = service_on(support::own_engine());
+    // Polled in turns by one thread: all are there before the first is answered.
+    let all = (0..40).map(|n| {
+        let body = json!({ "description": format!("{} ({n})", support::TICKET), "requestType": "Network" });
+        let request = Request::post("/analyze").header(header::CONTENT_TYPE, "application/json");
+        service.clone().oneshot(request.body(Body::from(body.to_string())).unwrap())
+    });
+    let (mut answered, mut refused) = (0, 0);
+    for response in futures::future::join_all(all).await {
+        let response = response.unwrap();
+        let (status, headers) = (response.status(), response.headers().clone());
+        let body = to_bytes(response.into_body(), usize::MAX).await.unwrap();
+        let body: Value = serde_json::from_slice(&body).unwrap();
+        if status == StatusCode::OK {
+            assert_eq!(body["analysis"]["degraded"], false);
+            answered += 1;
+        } else {
+            assert_eq!(status, StatusCode::TOO_MANY_REQUESTS);
+            assert_eq!(headers[header::RETRY_AFTER], "1");
+            assert_eq!(headers[header::CONTENT_TYPE], "application/problem+json");
+            assert_eq!(body["success"], false);
+            refused += 1;
+        }
+    }
+    assert!(answered > 0 && refused > 0, "{answered} answered, {refused} refused");
 }

@@ -77,7 +77,7 @@ mod tests {
     fn job(pieces: usize) -> Job {
         let description = "x".repeat((pieces - 2) * BYTES_PER_PIECE);
         let request = Request { description, request_type: "Network".to_owned() };
-        Job { request, since: Instant::now(), reply: oneshot::channel().0 }
+        Job { request, since: Instant::now(), reply: oneshot::channel().0, _place: None }
     }
 
     fn filled(pace: &Pace, waiting: &[usize]) -> (usize, bool) {

@@ -24,7 +24,7 @@ use std::{
 };
 
 use schemas::analysis::ModelRef;
-use tokio::sync::{mpsc, oneshot, watch};
+use tokio::sync::{OwnedSemaphorePermit, Semaphore, mpsc, oneshot, watch};
 
 use crate::{
     analyst::{Analyzed, AnswerError},
@@ -60,13 +60,22 @@ pub enum AnalyzeError {
     /// The answer did not come in time.
     #[error("the model did not answer within {} s", .0.as_secs())]
     TooSlow(Duration),
+    /// Callers that are to come back later have all the places they may have.
+    #[error("the model has enough to do")]
+    Busy,
 }
 
 impl AnalyzeError {
     /// Whether the same ticket may get an answer later, without anybody changing the model.
     #[must_use]
     pub const fn may_pass(&self) -> bool {
-        matches!(self, Self::Unavailable(_) | Self::TooSlow(_))
+        matches!(self, Self::Unavailable(_) | Self::TooSlow(_) | Self::Busy)
+    }
+
+    /// Whether there is a model that answers others meanwhile.
+    #[must_use]
+    pub const fn is_busy(&self) -> bool {
+        matches!(self, Self::TooSlow(_) | Self::Busy)
     }
 }
 
@@ -91,6 +100,8 @@ struct Job {
     request: Request,
     since: Instant,
     reply: oneshot::Sender<Answer>,
+    /// Its place among the callers that are to come back later; free again when the job is gone.
+    _place: Option<OwnedSemaphorePermit>,
 }
 
 /// What the threads share.
@@ -107,6 +118,8 @@ pub struct Engine {
     queue: mpsc::Sender<Job>,
     shared: Arc<Shared>,
     reuse: Arc<Reuse>,
+    /// Of the queue, for callers that can come back later: the log's tickets are never behind more of them.
+    places: Arc<Semaphore>,
     patience: Duration,
 }
 
@@ -129,19 +142,29 @@ impl Engine {
     fn spawn(
         settings: &ModelSettings,
     ) -> Result<(Self, std::sync::mpsc::Receiver<Result<(), StartError>>), StartError> {
-        let (queue, jobs) = mpsc::channel(usize::from(settings.queue));
+        let engine = Self::without_threads(settings);
         let (ready, first) = std::sync::mpsc::channel();
-        let shared = Arc::new(Shared {
+        for index in 0..settings.workers {
+            let inference = Inference::new(settings.clone(), engine.shared.clone(), ready.clone());
+            thread::Builder::new().name(format!("model-{index}")).spawn(move || inference.run())?;
+        }
+        Ok((engine, first))
+    }
+
+    fn without_threads(settings: &ModelSettings) -> Self {
+        let (queue, jobs) = mpsc::channel(usize::from(settings.queue));
+        let shared = Shared {
             jobs: Mutex::new(jobs),
             state: watch::Sender::new(State::Loading),
             heads: watch::Sender::new(settings.heads_dir.clone()),
-        });
-        for index in 0..settings.workers {
-            let inference = Inference::new(settings.clone(), shared.clone(), ready.clone());
-            thread::Builder::new().name(format!("model-{index}")).spawn(move || inference.run())?;
+        };
+        Self {
+            queue,
+            shared: Arc::new(shared),
+            reuse: Arc::default(),
+            places: Arc::new(Semaphore::new(usize::from(settings.queue).div_ceil(2))),
+            patience: Duration::from_secs(u64::from(settings.patience)),
         }
-        let (reuse, patience) = (Arc::default(), Duration::from_secs(u64::from(settings.patience)));
-        Ok((Self { queue, shared, reuse, patience }, first))
     }
 
     /// What answers; none while no model is loaded.
@@ -179,11 +202,27 @@ impl Engine {
     /// Analyzes a ticket, or repeats the answer that the same text got from the same model. Waits while the queue is full,
     /// but not longer than the patience that was set. A caller that goes away costs nothing but the work.
     pub async fn analyze(&self, request: Request) -> Result<Analyzed, AnalyzeError> {
-        let asked = tokio::time::timeout(self.patience, self.ask(request)).await;
-        asked.unwrap_or(Err(AnalyzeError::TooSlow(self.patience)))
+        self.ask_patiently(request, None).await
     }
 
-    async fn ask(&self, request: Request) -> Result<Analyzed, AnalyzeError> {
+    /// The same for callers that can come back later: they have half of the queue, and where that is full they hear so at
+    /// once.
+    pub async fn try_analyze(&self, request: Request) -> Result<Analyzed, AnalyzeError> {
+        let place = self.places.clone().try_acquire_owned().map_err(|_| AnalyzeError::Busy)?;
+        self.ask_patiently(request, Some(place)).await
+    }
+
+    async fn ask_patiently(&self, request: Request, place: Option<OwnedSemaphorePermit>) -> Answer {
+        let asked = tokio::time::timeout(self.patience, self.ask(request, place)).await;
+        asked.unwrap_or_else(|_| {
+            Err(match self.problem() {
+                Some(_) => AnalyzeError::Unavailable("it is still being loaded".to_owned()),
+                None => AnalyzeError::TooSlow(self.patience),
+            })
+        })
+    }
+
+    async fn ask(&self, request: Request, place: Option<OwnedSemaphorePermit>) -> Answer {
         let since = Instant::now();
         let model = self.loaded().await?;
         if let Some(answer) = self.reuse.find(&model, &request) {
@@ -191,7 +230,7 @@ impl Engine {
             return Ok(timed(answer, since));
         }
         let (reply, answer) = oneshot::channel();
-        let job = Job { request: request.clone(), since, reply };
+        let job = Job { request: request.clone(), since, reply, _place: place };
         let stopped = || AnalyzeError::Unavailable("it has stopped".to_owned());
         self.queue.send(job).await.map_err(|_| stopped())?;
         let answer = answer.await.map_err(|_| stopped())??;
@@ -220,4 +259,67 @@ impl Engine {
 fn timed(mut answer: Analyzed, since: Instant) -> Analyzed {
     answer.analysis.duration_ms = since.elapsed().as_millis() as u32;
     answer
+}
+
+#[cfg(test)]
+mod tests {
+    use futures::{FutureExt as _, future::BoxFuture};
+
+    use super::*;
+    use crate::settings::PrecisionChoice;
+
+    /// An engine whose model answers nobody.
+    fn stuck() -> Engine {
+        let engine = Engine::without_threads(&ModelSettings {
+            model_dir: PathBuf::new(),
+            heads_dir: PathBuf::new(),
+            threads: 1,
+            workers: 1,
+            precision: PrecisionChoice::F32,
+            queue: 4,
+            batch_ms: 1,
+            patience: 60,
+        });
+        let model = ModelRef { name: "m".to_owned(), revision: "r".to_owned(), sha256: "0".to_owned() };
+        engine.shared.state.send_replace(State::Ready { model, own_problem: None });
+        engine
+    }
+
+    fn request(text: &str) -> Request {
+        Request { description: text.to_owned(), request_type: "Network".to_owned() }
+    }
+
+    fn waiting(engine: &Engine) -> Vec<String> {
+        let mut jobs = engine.shared.jobs.lock().unwrap();
+        std::iter::from_fn(|| jobs.try_recv().ok()).map(|job| job.request.description).collect()
+    }
+
+    #[tokio::test]
+    async fn callers_that_can_come_back_have_half_of_the_queue_and_the_log_is_behind_no_more_of_them() {
+        let engine = stuck();
+        let mut asking: Vec<BoxFuture<'_, Answer>> = Vec::new();
+        let mut outcomes = Vec::new();
+        for n in 0..9 {
+            let mut asked = engine.try_analyze(request(&format!("http {n}"))).boxed();
+            outcomes.push(asked.as_mut().now_or_never().map(|answer| answer.unwrap_err().to_string()));
+            asking.push(asked);
+        }
+        assert_eq!(outcomes[..2], [None, None]);
+        assert!(outcomes[2..].iter().all(|outcome| outcome.as_deref() == Some("the model has enough to do")));
+        let mut ticket = engine.analyze(request("ticket")).boxed();
+        assert!(ticket.as_mut().now_or_never().is_none());
+        assert_eq!(waiting(&engine), ["http 0", "http 1", "ticket"]);
+        // The model took them, so their places are free.
+        assert!(engine.try_analyze(request("http 9")).now_or_never().is_none());
+        assert_eq!(waiting(&engine), ["http 9"]);
+    }
+
+    #[tokio::test]
+    async fn a_caller_that_leaves_keeps_its_place_for_as_long_as_its_job_waits() {
+        let engine = stuck();
+        for _ in 0..2 {
+            assert!(engine.try_analyze(request("gone")).now_or_never().is_none());
+        }
+        assert!(matches!(engine.try_analyze(request("next")).await, Err(AnalyzeError::Busy)));
+    }
 }
