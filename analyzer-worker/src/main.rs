@@ -10,7 +10,11 @@ use analyzer_worker::{
     },
     measure::{MeasureSettings, measure},
     model::own,
-    relearn::{self, Registry, RelearnSettings},
+    relearn::{
+        self, Registry, RelearnSettings,
+        history::history,
+        rollback::{RollbackSettings, rollback},
+    },
     replay::{ReplaySettings, replay},
     serve,
     settings::ServeSettings,
@@ -38,9 +42,9 @@ enum Command {
     Replay(Box<ReplaySettings>),
     /// Learn from what people corrected, and promote the model if it does better
     Relearn(Box<RelearnSettings>),
-    /// Let the model before the last promotion answer again
-    Rollback(Box<Registry>),
-    /// List the promotions
+    /// Take back the last promotion that was not taken back yet, or go back to a model by name
+    Rollback(Box<RollbackSettings>),
+    /// List the promotions, their figures, and which model answers
     Promotions(Box<Registry>),
     /// Time what each line on standard input asks for, for benchmarks
     Measure(Box<MeasureSettings>),
@@ -58,8 +62,8 @@ fn main() -> anyhow::Result<()> {
         }
         Command::Replay(settings) => wait_and_print(replay(*settings)),
         Command::Relearn(settings) => wait_and_print(relearn::relearn(*settings)),
-        Command::Rollback(registry) => wait_and_print(relearn::rollback(*registry)),
-        Command::Promotions(registry) => wait_and_print(relearn::history(*registry)),
+        Command::Rollback(settings) => wait_and_print(rollback(*settings)),
+        Command::Promotions(registry) => wait_and_print(history(*registry)),
         Command::Measure(settings) => measure(&settings),
     }
 }

@@ -1,14 +1,20 @@
-//! Promoted models: kept in the database, named by the log, unpacked to a folder for whoever computes with them.
+//! Promoted models: kept in the database, named by the log, unpacked to a folder for whoever computes with them. Heads that
+//! came with the program are used where they are, with a team's own labels beside them.
 
 use std::{
     fs,
     path::{Path, PathBuf},
 };
 
+use chrono::{DateTime, Utc};
 use event_store::{EventStore, StoreError, kept_models};
-use schemas::{TicketEvent, TicketId, Version, analysis::ModelRef, event::DecodeError};
+use schemas::{
+    Position, TicketEvent, TicketId, Version,
+    analysis::ModelRef,
+    event::{DecodeError, ModelPromoted},
+};
 
-use crate::model::heads::{MANIFEST_FILE, WEIGHTS_FILE};
+use crate::model::heads::{MANIFEST_FILE, WEIGHTS_FILE, read_manifest};
 
 /// Why a promoted model cannot be had or kept.
 #[derive(Debug, thiserror::Error)]
@@ -38,13 +44,26 @@ pub struct Models {
     store: EventStore,
     /// Where they are unpacked, one folder each.
     dir: PathBuf,
+    /// The heads that came with the program.
+    shipped: PathBuf,
+}
+
+/// A promotion and its place in the log.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Promoted {
+    /// Where it stands.
+    pub position: Position,
+    /// When it was recorded.
+    pub time: DateTime<Utc>,
+    /// What was decided.
+    pub fact: ModelPromoted,
 }
 
 impl Models {
-    /// The models of this log, unpacked below `dir`.
+    /// The models of this log, unpacked below `dir`, except for the ones in the folder `shipped`.
     #[must_use]
-    pub const fn new(store: EventStore, dir: PathBuf) -> Self {
-        Self { store, dir }
+    pub const fn new(store: EventStore, dir: PathBuf, shipped: PathBuf) -> Self {
+        Self { store, dir, shipped }
     }
 
     /// The model that the log says shall answer; none before the first promotion.
@@ -52,7 +71,7 @@ impl Models {
     /// # Errors
     /// As [`ModelsError`].
     pub async fn promoted(&self) -> Result<Option<ModelRef>, ModelsError> {
-        Ok(promotions(&self.store).await?.pop().map(|promoted| promoted.model))
+        Ok(promotions(&self.store).await?.pop().map(|promoted| promoted.fact.model))
     }
 
     /// Keeps the model in `heads_dir`. Keeping it again changes nothing.
@@ -70,6 +89,11 @@ impl Models {
     /// # Errors
     /// As [`ModelsError`].
     pub async fn folder(&self, model: &ModelRef) -> Result<PathBuf, ModelsError> {
+        if read_manifest(&self.shipped.join(MANIFEST_FILE))
+            .is_ok_and(|shipped| shipped.sha256 == model.sha256)
+        {
+            return Ok(self.shipped.clone());
+        }
         let folder = self.dir.join(&model.sha256);
         if folder.join(MANIFEST_FILE).is_file() {
             return Ok(folder);
@@ -91,10 +115,12 @@ impl Models {
 ///
 /// # Errors
 /// As [`ModelsError`].
-pub async fn promotions(store: &EventStore) -> Result<Vec<schemas::event::ModelPromoted>, ModelsError> {
+pub async fn promotions(store: &EventStore) -> Result<Vec<Promoted>, ModelsError> {
     let stream = store.read_stream(TicketId::HUB, Version::NONE).await?;
     let facts = stream.iter().map(|event| match event.event() {
-        Ok(TicketEvent::ModelPromoted(promoted)) => Ok(Some(*promoted)),
+        Ok(TicketEvent::ModelPromoted(fact)) => {
+            Ok(Some(Promoted { position: event.position, time: event.time, fact: *fact }))
+        }
         Ok(_) | Err(DecodeError::UnknownType(_)) => Ok(None),
         Err(error) => Err(error.into()),
     });

@@ -44,7 +44,7 @@ pub async fn run(settings: ServeSettings, metrics: PrometheusHandle) -> anyhow::
         return Ok(());
     };
     let keys = PersonalKeys::open(pool, master_keys).await?;
-    let models = Models::new(store.clone(), settings.promoted_dir);
+    let models = Models::new(store.clone(), settings.promoted_dir, settings.model.heads_dir);
     let bus = Bus::connect_in_background(&settings.backbone.nats_url, SERVICE).await?;
     let listener = TcpListener::bind(settings.listen.address())
         .await

@@ -123,7 +123,8 @@ pub fn ensure_disjoint(learn_from: &[Example], judge_by: &[Example]) -> anyhow::
 }
 
 /// A text without what a copy may change.
-fn content(text: &str) -> String {
+#[must_use]
+pub fn content(text: &str) -> String {
     text.chars().filter(|c| c.is_alphanumeric()).flat_map(char::to_lowercase).collect()
 }
 

@@ -257,7 +257,7 @@ pub fn rows(matrix: &Tensor) -> Vec<Vec<f32>> {
     flat.chunks(columns).map(<[f32]>::to_vec).collect()
 }
 
-fn read_manifest(path: &Path) -> Result<Manifest, LoadError> {
+pub(crate) fn read_manifest(path: &Path) -> Result<Manifest, LoadError> {
     LoadError::unless_present(path)?;
     let text = fs::read_to_string(path).map_err(|error| LoadError::unusable(path, error))?;
     serde_json::from_str(&text).map_err(|error| LoadError::unusable(path, error))

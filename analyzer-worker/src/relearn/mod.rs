@@ -3,32 +3,44 @@
 //!
 //! - here: the commands
 //! - `corrected`: the log to labelled tickets
+//! - `interruption`: somebody stops it
 //! - [`score`]: how a model does on a hold-out
 //! - `promote`: the decision into the log
+//! - `line`: which promotions stand
+//! - [`rollback`]: back to an earlier model
+//! - [`history`]: the promotions, for people
 
 mod corrected;
+pub mod history;
+mod interruption;
+mod line;
 mod promote;
+pub mod rollback;
 pub mod score;
 
 use std::{
     fs,
     path::{Path, PathBuf},
-    process::Command,
 };
 
-use anyhow::{Context as _, ensure};
+use anyhow::{Context as _, bail, ensure};
 use clap::Args;
 use event_store::{EventStore, MasterKeys, PersonalKeys, database};
 use schemas::{Position, analysis::ModelRef, model::Promotion};
 use secrecy::ExposeSecret as _;
 use service_host::settings::Backbone;
+use tokio::process::Command;
+use tokio_util::sync::CancellationToken;
 
 use crate::{
     analyst::Analyst,
     learning::{dataset, split},
-    models::{Models, promotions},
+    model::Heads,
+    models::Models,
     settings::ModelSettings,
 };
+use corrected::{Corrected, Placed};
+use interruption::{INTERRUPTED, unless_stopped};
 use score::Score;
 
 /// What to learn from, and what to beat.
@@ -40,6 +52,12 @@ pub struct RelearnSettings {
     /// Folder of labelled tickets that are learned from as well (*.jsonl)
     #[arg(long, default_value = "analyzer-worker/training")]
     pub data: PathBuf,
+    /// Folder of tickets set apart for judging (*.jsonl): tickets of the log with their texts are left out
+    #[arg(long, default_value = "analyzer-worker/holdout")]
+    pub set_apart: PathBuf,
+    /// Promote although the model that answers has a team's own labels, which have to be learned again on the new one
+    #[arg(long)]
+    pub without_own_labels: bool,
     /// Compare, but promote nothing
     #[arg(long)]
     pub dry_run: bool,
@@ -75,7 +93,7 @@ impl Registry {
         let pool = database::pool(self.backbone.database_url.expose_secret(), "analyzer-relearn", 2)?;
         let store = EventStore::open(pool.clone()).await?;
         let keys = PersonalKeys::open(pool, MasterKeys::from_file(&self.backbone.master_key_file)?).await?;
-        let models = Models::new(store.clone(), self.promoted_dir.clone());
+        let models = Models::new(store.clone(), self.promoted_dir.clone(), self.model.heads_dir.clone());
         Ok(Opened { store, keys, models, settings: self.model.clone() })
     }
 }
@@ -100,30 +118,40 @@ impl Opened {
 /// Learns, compares, promotes; returns the report.
 ///
 /// # Errors
-/// When the log, a model or the training fails. Nothing is promoted then.
+/// When the log, a model or the training fails, or somebody stops it. Nothing is promoted then.
 pub async fn relearn(settings: RelearnSettings) -> anyhow::Result<String> {
+    let stop = interruption::listen()?;
     let opened = settings.registry.open().await?;
     let end = opened.store.head().await?.0;
     let until = Position(settings.until.map_or(end, |until| until.min(end)));
-    let lesson = tempfile::tempdir().context("making a private folder")?;
-    let corrected = corrected::write(&opened.store, &opened.keys, until, lesson.path()).await?;
+    let (serving, serving_dir) = opened.serving().await?;
+    let own = own_labels(&serving_dir)?;
+    // Said before hours of learning.
     ensure!(
-        corrected > 0,
-        "nobody has corrected an answer up to position {until}: there is nothing to learn"
+        own.is_empty() || settings.without_own_labels || settings.dry_run,
+        "own labels ({}) were learned on the model that answers, and a promoted one does not have them until they are \
+         learned again on it: --without-own-labels promotes all the same",
+        own.join(", ")
     );
+    let placed = Placed::new(&dataset::load(&settings.data)?, &dataset::load_set_apart(&settings.set_apart)?);
+    let lesson = tempfile::tempdir().context("making a private folder")?;
+    let reading = corrected::write(&opened.store, &opened.keys, until, &placed, lesson.path());
+    let corrected = unless_stopped(&stop, reading).await?;
+    ensure!(corrected.written > 0, nothing_to_learn(corrected, until));
     copy_labelled(&settings.data, lesson.path())?;
 
-    let (serving, serving_dir) = opened.serving().await?;
     let learned_dir = lesson.path().join("model");
-    train(lesson.path(), &learned_dir, &opened.settings)?;
+    train(&settings, lesson.path(), &learned_dir, &stop).await?;
 
     let (_, held_out) = split::split(dataset::load(lesson.path())?);
     let (learned, before, after) = {
         let (old, new) = (opened.load(&serving_dir)?, opened.load(&learned_dir)?);
-        (new.heads().model(), Score::of(&old, &held_out)?, Score::of(&new, &held_out)?)
+        (new.heads().model(), Score::of(&old, &held_out, &stop)?, Score::of(&new, &held_out, &stop)?)
     };
     let mut report = format!(
-        "learned from the log up to position {until}: {corrected} corrected tickets; {} held out\n{}",
+        "learned from the log up to position {until}: {} corrected tickets{}; {} held out\n{}",
+        corrected.written,
+        left_out(corrected),
         held_out.len(),
         score::table(&before, &after),
     );
@@ -148,62 +176,62 @@ pub async fn relearn(settings: RelearnSettings) -> anyhow::Result<String> {
         )
         .await?;
         report = format!("{report}\npromoted {} at position {position}", learned.revision);
+        if !own.is_empty() {
+            report = format!("{report}\n{}", learn_again(&own, &opened.models.folder(&learned).await?));
+        }
     }
     Ok(report)
 }
 
-/// Goes back to the model before the last promotion; returns what answers now.
-///
-/// # Errors
-/// When there was no promotion, or the log fails.
-pub async fn rollback(registry: Registry) -> anyhow::Result<String> {
-    let opened = registry.open().await?;
-    let last = promotions(&opened.store).await?.pop().context("no model was ever promoted")?;
-    let previous = last.previous.context("the last promotion names no model before it")?;
-    // It must be there before anybody is told to use it.
-    opened.models.folder(&previous).await?;
-    let position = promote::append(
-        &opened.store,
-        schemas::event::ModelPromoted {
-            model: previous.clone(),
-            previous: Some(last.model),
-            reason: Promotion::Rollback,
-            trained_until: Position::START,
-            held_out: last.held_out,
-            before: last.after,
-            after: last.before,
-        },
-    )
-    .await?;
-    Ok(format!("{} answers from position {position} on", previous.revision))
+/// The team's own questions that heads answer.
+fn own_labels(heads_dir: &Path) -> anyhow::Result<Vec<String>> {
+    Ok(Heads::load(heads_dir)?.own().names().map(ToOwned::to_owned).collect())
 }
 
-/// Every promotion, oldest first.
-///
-/// # Errors
-/// When the log fails.
-pub async fn history(registry: Registry) -> anyhow::Result<String> {
-    let opened = registry.open().await?;
-    let all = promotions(&opened.store).await?;
-    if all.is_empty() {
-        return Ok("no model was ever promoted: the heads that came with the program answer".to_owned());
+/// Loudly: who promoted and who reads logs shall both know.
+fn learn_again(own: &[String], folder: &Path) -> String {
+    let (names, folder) = (own.join(","), folder.display());
+    tracing::warn!(labels = names, "the promoted model does not answer the team's own questions");
+    format!(
+        "own labels are not answered any more until they are learned again, wherever an analyzer runs, and it is started \
+         again:\n  analyzer-worker train --data FILE.csv --labels {names} --heads-dir {folder} --out {folder}"
+    )
+}
+
+fn nothing_to_learn(corrected: Corrected, until: Position) -> String {
+    format!(
+        "nobody has corrected an answer up to position {until}{}: there is nothing to learn",
+        left_out(corrected)
+    )
+}
+
+fn left_out(corrected: Corrected) -> String {
+    match corrected.set_apart {
+        0 => String::new(),
+        count => format!(" ({count} left out, because their texts are set apart for judging)"),
     }
-    let lines = all.iter().map(|promoted| {
-        let until = promoted.trained_until;
-        format!("{} ({:?}, learned up to position {until})", promoted.model.revision, promoted.reason)
-    });
-    Ok(lines.collect::<Vec<_>>().join("\n"))
 }
 
 /// In a process of its own: training needs gigabytes that libtorch does not give back.
-fn train(data: &Path, out: &Path, model: &ModelSettings) -> anyhow::Result<()> {
+async fn train(
+    settings: &RelearnSettings,
+    data: &Path,
+    out: &Path,
+    stop: &CancellationToken,
+) -> anyhow::Result<()> {
     let program = std::env::current_exe().context("finding this program")?;
     let mut command = Command::new(program);
     command.arg("train").arg("--data").arg(data).arg("--out").arg(out);
-    command.arg("--model-dir").arg(&model.model_dir);
-    let status = command.status().context("starting the training")?;
-    ensure!(status.success(), "the training failed");
-    Ok(())
+    command.arg("--set-apart").arg(&settings.set_apart);
+    command.arg("--model-dir").arg(&settings.registry.model.model_dir);
+    let mut training = command.kill_on_drop(true).spawn().context("starting the training")?;
+    if let Some(ended) = stop.run_until_cancelled(training.wait()).await {
+        ensure!(ended?.success(), "the training failed");
+        return Ok(());
+    }
+    // Waited for, because what it writes must not come after the folder was removed.
+    training.kill().await.context("ending the training")?;
+    bail!(INTERRUPTED)
 }
 
 fn copy_labelled(from: &Path, to: &Path) -> anyhow::Result<()> {

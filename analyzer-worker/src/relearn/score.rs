@@ -2,8 +2,11 @@
 
 use std::{collections::BTreeMap, fmt::Write as _};
 
+use anyhow::ensure;
 use schemas::{Analysis, analysis::Priority};
+use tokio_util::sync::CancellationToken;
 
+use super::interruption::INTERRUPTED;
 use crate::{
     analyst::Analyst,
     engine::Request,
@@ -23,10 +26,11 @@ impl Score {
     /// Of a model on labelled tickets.
     ///
     /// # Errors
-    /// When the model cannot answer.
-    pub fn of(analyst: &Analyst, held_out: &[Example]) -> anyhow::Result<Self> {
+    /// When the model cannot answer, or somebody stops it.
+    pub fn of(analyst: &Analyst, held_out: &[Example], stop: &CancellationToken) -> anyhow::Result<Self> {
         let mut answers = Vec::with_capacity(held_out.len());
         for chunk in held_out.chunks(BATCH) {
+            ensure!(!stop.is_cancelled(), INTERRUPTED);
             let requests: Vec<_> = chunk.iter().map(request).collect();
             let requests: Vec<_> = requests.iter().collect();
             answers.extend(tch::no_grad(|| analyst.analyze(&requests))?);

@@ -5,6 +5,7 @@
 mod comparison;
 mod promotion;
 mod recordings;
+mod relearning;
 #[path = "../support/mod.rs"]
 mod support;
 mod world;

@@ -4,7 +4,10 @@ use std::{fs, path::PathBuf};
 
 use analyzer_worker::{
     model::heads::{MANIFEST_FILE, WEIGHTS_FILE},
-    relearn::{Registry, rollback},
+    relearn::{
+        history::history,
+        rollback::{RollbackSettings, rollback},
+    },
     settings::PrecisionChoice,
 };
 use event_store::Expected;
@@ -13,12 +16,14 @@ use schemas::{
     analysis::ModelRef,
     model::{ModelPromoted, Promotion},
 };
-use service_host::settings::Backbone;
 use sha2::{Digest as _, Sha256};
 use subscription::Reaction as _;
 use uuid::Uuid;
 
-use crate::{support, world::World};
+use crate::{
+    support,
+    world::{World, registry},
+};
 
 /// The shipped heads with one weight changed, which makes them another model.
 fn other_heads(world: &World) -> (PathBuf, ModelRef) {
@@ -75,28 +80,37 @@ async fn a_promoted_model_answers_from_there_on() {
     assert_eq!(revision(world.last(after).await.1), "other");
 }
 
+fn to(world: &World, model: Option<&str>) -> RollbackSettings {
+    RollbackSettings { to: model.map(ToOwned::to_owned), registry: registry(world) }
+}
+
 #[tokio::test(flavor = "multi_thread")]
-async fn a_rollback_names_the_model_before() {
+async fn a_rollback_goes_back_and_never_forth_unless_a_model_is_named() {
     let world = World::new().await;
-    let shipped = support::settings(PrecisionChoice::F32);
-    let engine = support::engine();
+    let shipped = support::settings(PrecisionChoice::F32).heads_dir;
     let (folder, other) = other_heads(&world);
-    let first = engine.model().unwrap();
-    world.models().keep(&first, &shipped.heads_dir).await.unwrap();
+    let first = support::engine().model().unwrap();
+    world.models().keep(&first, &shipped).await.unwrap();
     world.models().keep(&other, &folder).await.unwrap();
     promote(&world, &other, Some(first.clone())).await;
-    let registry = Registry {
-        backbone: Backbone {
-            database_url: world.database.url().to_owned().into(),
-            nats_url: crate::NOBODY.to_owned(),
-            master_key_file: world.master_key_file(),
-        },
-        promoted_dir: world.folder().join("promoted"),
-        model: shipped,
-    };
-    rollback(registry.clone()).await.unwrap();
-    assert_eq!(world.models().promoted().await.unwrap(), Some(first));
-    // And back again.
-    rollback(registry).await.unwrap();
-    assert_eq!(world.models().promoted().await.unwrap(), Some(other));
+    let answering = async || world.models().promoted().await.unwrap().unwrap();
+
+    rollback(to(&world, None)).await.unwrap();
+    assert_eq!(answering().await, first);
+    // Used where it is, because a team's own labels lie beside it.
+    assert_eq!(world.models().folder(&first).await.unwrap(), shipped);
+    let bottom = rollback(to(&world, None)).await.unwrap_err().to_string();
+    assert!(bottom.contains("every promotion is taken back"), "{bottom}");
+    assert_eq!(answering().await, first);
+
+    rollback(to(&world, Some("other"))).await.unwrap();
+    assert_eq!(answering().await, other);
+    assert!(rollback(to(&world, Some("other"))).await.is_err(), "it answers already");
+    assert!(rollback(to(&world, Some("nobody"))).await.is_err(), "there is no such model");
+    rollback(to(&world, Some("shipped"))).await.unwrap();
+    assert_eq!(answering().await, first);
+
+    let list = history(registry(&world)).await.unwrap();
+    assert!(list.contains("other: better, position 1 at 20") && list.contains("up to position 7"), "{list}");
+    assert!(list.ends_with(&format!("* answers: {}", first.revision)), "{list}");
 }

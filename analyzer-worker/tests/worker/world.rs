@@ -2,7 +2,9 @@
 
 use std::path::{Path, PathBuf};
 
-use analyzer_worker::{engine::Engine, models::Models, worker::Worker};
+use analyzer_worker::{
+    engine::Engine, models::Models, relearn::Registry, settings::PrecisionChoice, worker::Worker,
+};
 use event_store::{
     Append, EventStore, Expected, MasterKeys, NewEvent, PersonalKeys, database,
     master_keys::generate_master_key,
@@ -13,6 +15,7 @@ use schemas::{
     envelope::Metadata,
     event::{Attachment, Requester, TicketCommented, TicketSubmitted},
 };
+use service_host::settings::Backbone;
 use ulid::Ulid;
 use uuid::Uuid;
 
@@ -48,7 +51,8 @@ impl World {
     }
 
     pub(crate) fn models(&self) -> Models {
-        Models::new(self.store.clone(), self.dir.path().join("promoted"))
+        let shipped = support::settings(PrecisionChoice::F32).heads_dir;
+        Models::new(self.store.clone(), self.dir.path().join("promoted"), shipped)
     }
 
     pub(crate) fn worker(&self) -> Worker {
@@ -128,5 +132,18 @@ impl World {
         let last = self.stream(ticket).await.pop().unwrap();
         let event = last.event().unwrap();
         (last, event)
+    }
+}
+
+/// The promoted models of a world, with the shipped heads.
+pub(crate) fn registry(world: &World) -> Registry {
+    Registry {
+        backbone: Backbone {
+            database_url: world.database.url().to_owned().into(),
+            nats_url: crate::NOBODY.to_owned(),
+            master_key_file: world.master_key_file(),
+        },
+        promoted_dir: world.folder().join("promoted"),
+        model: support::settings(PrecisionChoice::F32),
     }
 }

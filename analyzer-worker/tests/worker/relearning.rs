@@ -1,0 +1,168 @@
+//! Learning again from what people corrected: what is learned from, what is refused, and what is left behind.
+
+use std::{
+    fs,
+    io::{BufRead as _, BufReader, Read as _},
+    path::{Path, PathBuf},
+    process::{Command, Stdio},
+};
+
+use analyzer_worker::{
+    model::{heads, own},
+    relearn::{RelearnSettings, relearn},
+    settings::PrecisionChoice,
+};
+use event_store::Expected;
+use rustix::process::{Pid, Signal, kill_process};
+use schemas::{
+    EventId, TicketEvent,
+    work::{AnalysisCorrected, Decided, Decision},
+};
+use subscription::Reaction as _;
+use tch::{Kind, Tensor};
+use uuid::Uuid;
+
+use crate::{
+    support,
+    world::{World, registry},
+};
+
+/// A ticket whose category somebody corrected.
+async fn corrected_ticket(world: &World, text: &str) {
+    let (ticket, _) = world.submit(text).await;
+    world.worker().react(&world.stream(ticket).await).await;
+    let (analyzed, answer) = world.last(ticket).await;
+    let TicketEvent::Analyzed(answer) = answer else { panic!("{}", analyzed.type_name) };
+    let (id, requester) = (EventId::new(Uuid::now_v7()), world.keys.requester_id("ada@example.com"));
+    let corrected = AnalysisCorrected {
+        field: Decision::Category,
+        from: answer.decided(Decision::Category),
+        to: Decided::Label("General".to_owned()),
+        reason: world.keys.seal(&requester, id, "reason", &"it is".to_owned()).await.unwrap(),
+        by: "agent".to_owned(),
+        analysis_id: analyzed.id,
+    };
+    world.append(ticket, Expected::Any, id, TicketEvent::AnalysisCorrected(corrected)).await;
+}
+
+/// A folder with one file of labelled tickets of the repository.
+fn labelled(world: &World) -> PathBuf {
+    let folder = world.folder().join("labelled");
+    fs::create_dir_all(&folder).unwrap();
+    fs::copy(support::root().join("analyzer-worker/training/cloud.jsonl"), folder.join("cloud.jsonl"))
+        .unwrap();
+    folder
+}
+
+fn settings(world: &World) -> RelearnSettings {
+    RelearnSettings {
+        until: None,
+        data: labelled(world),
+        set_apart: world.folder().join("set-apart"),
+        without_own_labels: false,
+        dry_run: false,
+        registry: registry(world),
+    }
+}
+
+/// The log is append-only: a ticket that must not be learned from would otherwise stop every relearning for good.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_corrected_ticket_with_a_text_set_apart_is_left_out_and_counted() {
+    let world = World::new().await;
+    corrected_ticket(&world, "THE dock in room 2.14 is dead!").await;
+    let settings = settings(&world);
+    let line = serde_json::json!({
+        "id": "apart-1", "request_type": "Hardware", "description": "The dock in room 2.14 is dead.",
+        "category": "Hardware", "priority": "Medium", "kind": "technical", "sentiment": "neutral", "emotion": "none",
+        "urgency": 5, "route": "live-chat", "entities": [], "summary": "The dock is dead.",
+    });
+    fs::create_dir_all(&settings.set_apart).unwrap();
+    fs::write(settings.set_apart.join("other.jsonl"), line.to_string()).unwrap();
+    let nothing_else = relearn(settings).await.unwrap_err().to_string();
+    assert!(nothing_else.contains("(1 left out"), "{nothing_else}");
+}
+
+/// The shipped heads with an own question learned on them.
+fn heads_with_own_labels(world: &World) -> PathBuf {
+    let (shipped, folder) =
+        (support::settings(PrecisionChoice::F32).heads_dir, world.folder().join("with-own"));
+    fs::create_dir_all(&folder).unwrap();
+    for name in [heads::MANIFEST_FILE, heads::WEIGHTS_FILE] {
+        fs::copy(shipped.join(name), folder.join(name)).unwrap();
+    }
+    let manifest: serde_json::Value =
+        serde_json::from_slice(&fs::read(shipped.join(heads::MANIFEST_FILE)).unwrap()).unwrap();
+    let question = serde_json::json!({
+        "labels": ["bread", "milk"], "temperature": 1.0, "reviewBelow": 0.5, "trainedOn": 10, "heldOut": 2,
+        "accuracy": 1.0, "macroF1": 1.0, "calibrationError": 0.0,
+    });
+    let own = serde_json::json!({ "headsSha256": manifest["sha256"], "questions": { "topic": question } });
+    fs::write(folder.join(own::MANIFEST_FILE), own.to_string()).unwrap();
+    let zeros = |size: &[i64]| Tensor::zeros(size, (Kind::Float, tch::Device::Cpu));
+    let tensors = [("topic.weight", zeros(&[2, 384])), ("topic.bias", zeros(&[2]))];
+    Tensor::write_safetensors(&tensors, folder.join(own::WEIGHTS_FILE)).unwrap();
+    folder
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn own_labels_are_not_given_up_unless_somebody_says_so() {
+    let world = World::new().await;
+    let mut settings = settings(&world);
+    settings.registry.model.heads_dir = heads_with_own_labels(&world);
+    let refused = relearn(settings.clone()).await.unwrap_err().to_string();
+    assert!(refused.contains("(topic)") && refused.contains("--without-own-labels"), "{refused}");
+    for allowed in [
+        RelearnSettings { without_own_labels: true, ..settings.clone() },
+        RelearnSettings { dry_run: true, ..settings },
+    ] {
+        let next = relearn(allowed).await.unwrap_err().to_string();
+        assert!(next.contains("nobody has corrected"), "{next}");
+    }
+}
+
+fn is_empty(folder: &Path) -> bool {
+    fs::read_dir(folder).unwrap().next().is_none()
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn whoever_stops_a_relearning_finds_no_text_and_no_training_afterwards() {
+    let world = World::new().await;
+    corrected_ticket(&world, "The dock in room 2.14 is dead.").await;
+    let (settings, temporary) = (settings(&world), world.folder().join("temporary"));
+    fs::create_dir_all(&temporary).unwrap();
+    let model = &settings.registry.model;
+    let mut relearning = Command::new(env!("CARGO_BIN_EXE_analyzer-worker"))
+        .args(["relearn", "--dry-run", "--data"])
+        .arg(&settings.data)
+        .arg("--set-apart")
+        .arg(&settings.set_apart)
+        .arg("--model-dir")
+        .arg(&model.model_dir)
+        .arg("--heads-dir")
+        .arg(&model.heads_dir)
+        .arg("--promoted-dir")
+        .arg(&settings.registry.promoted_dir)
+        .env("DATABASE_URL", world.database.url())
+        .env("HUB_MASTER_KEY_FILE", world.master_key_file())
+        .env("TMPDIR", &temporary)
+        .env("RUST_LOG", "info")
+        .stderr(Stdio::piped())
+        .stdout(Stdio::null())
+        .spawn()
+        .unwrap();
+    let mut said = BufReader::new(relearning.stderr.take().unwrap());
+    // The training says so when it begins.
+    let mut line = String::new();
+    while !line.contains("\"training\"") {
+        line.clear();
+        assert!(said.read_line(&mut line).unwrap() > 0, "it ended before it learned");
+    }
+    assert!(!is_empty(&temporary), "what is learned from is in this folder");
+    kill_process(Pid::from_child(&relearning), Signal::TERM).unwrap();
+    // Both processes write there: it ends when both have ended.
+    let mut rest = String::new();
+    said.read_to_string(&mut rest).unwrap();
+    assert!(!relearning.wait().unwrap().success());
+    assert!(rest.contains("interrupted"), "{rest}");
+    assert!(is_empty(&temporary), "texts in clear are left behind");
+}
