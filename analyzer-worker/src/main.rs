@@ -152,6 +152,15 @@ mod tests {
     }
 
     #[test]
+    fn positions_of_a_replay_begin_at_one() {
+        for position in ["--to=0", "--from=0", "--to=-3"] {
+            let given = ["analyzer-worker", "replay", "--model", "x", "--database-url", "x"].into_iter();
+            let parsed = Cli::try_parse_from(given.chain(["--master-key-file", "x"]).chain([position]));
+            assert_eq!(parsed.unwrap_err().kind(), clap::error::ErrorKind::ValueValidation, "{position}");
+        }
+    }
+
+    #[test]
     fn without_a_command_it_serves() {
         for (given, meant) in [
             ("analyzer-worker", "analyzer-worker serve"),

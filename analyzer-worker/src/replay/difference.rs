@@ -3,7 +3,7 @@
 use std::{collections::BTreeMap, fmt::Write as _};
 
 use schemas::{
-    Analysis,
+    Analysis, Envelope,
     event::AnalysisCorrected,
     work::{Decided, Decision},
 };
@@ -20,6 +20,10 @@ pub struct Difference {
     erased: usize,
     failed: usize,
     decisions: BTreeMap<Decision, Change>,
+    /// Changes of single tickets, as lines: where, and from which label to which; never a text.
+    tickets: Vec<String>,
+    /// Lines of them at most.
+    listed: usize,
 }
 
 /// What became of one decision.
@@ -33,15 +37,32 @@ struct Change {
 }
 
 impl Difference {
+    /// None so far, of which `listed` changes will be listed ticket by ticket at most.
+    #[must_use]
+    pub fn listing(listed: usize) -> Self {
+        Self { listed, ..Self::default() }
+    }
+
     /// Adds an answer that can be compared.
-    pub fn add(&mut self, recorded: &Recorded, candidate: &Analysis, corrections: &[AnalysisCorrected]) {
+    pub fn add(
+        &mut self,
+        event: &Envelope,
+        recorded: &Recorded,
+        candidate: &Analysis,
+        corrections: &[AnalysisCorrected],
+    ) {
         self.compared += 1;
         for decision in Decision::ALL {
             let change = self.decisions.entry(decision).or_default();
             let (before, after) = (recorded.decided(decision), candidate.decided(decision));
             if before != after {
                 change.changed += 1;
-                *change.kinds.entry((shown(&before), shown(&after))).or_default() += 1;
+                let (from, to) = (shown(&before), shown(&after));
+                if self.tickets.len() < self.listed {
+                    let (position, ticket, name) = (event.position, event.subject, decision.name());
+                    self.tickets.push(format!("{position}  {ticket}  {name}: {from} -> {to}"));
+                }
+                *change.kinds.entry((from, to)).or_default() += 1;
             }
             // The last word counts.
             if let Some(correction) = corrections.iter().rfind(|correction| correction.field == decision) {
@@ -99,7 +120,18 @@ impl Difference {
                 let _ = write!(text, "\n{:>12}{from} -> {to}: {count}", "");
             }
         }
+        self.append_tickets(&mut text);
         text
+    }
+
+    fn append_tickets(&self, text: &mut String) {
+        for ticket in &self.tickets {
+            let _ = write!(text, "\n{ticket}");
+        }
+        let changes: usize = self.decisions.values().map(|change| change.changed).sum();
+        if self.listed > 0 && changes > self.tickets.len() {
+            let _ = write!(text, "\n{} of {changes} changes listed", self.tickets.len());
+        }
     }
 }
 

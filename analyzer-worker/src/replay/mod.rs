@@ -8,6 +8,7 @@ pub mod difference;
 
 use std::{path::PathBuf, time::Duration};
 
+use anyhow::{bail, ensure};
 use clap::Args;
 use event_store::{EventStore, MasterKeys, PersonalKeys, database};
 use schemas::{Envelope, Position, TicketEvent, Version, event::TicketAnalyzed};
@@ -33,11 +34,14 @@ pub struct ReplaySettings {
     #[arg(long = "model", value_name = "FOLDER")]
     pub candidate: PathBuf,
     /// First position of the log
-    #[arg(long, default_value_t = 1)]
+    #[arg(long, default_value_t = 1, value_parser = clap::value_parser!(i64).range(1..))]
     pub from: i64,
     /// Last position of the log; its end by default
-    #[arg(long)]
+    #[arg(long, value_parser = clap::value_parser!(i64).range(1..))]
     pub to: Option<i64>,
+    /// List the tickets whose decisions would change, N changes at most: position, ticket, decision, from, to
+    #[arg(long, value_name = "N", num_args = 0..=1, default_value_t = 0, default_missing_value = "50")]
+    pub list: usize,
     /// Go on with what is analyzed from now on, until Ctrl-C
     #[arg(long, conflicts_with_all = ["from", "to"])]
     pub shadow: bool,
@@ -54,14 +58,23 @@ pub struct ReplaySettings {
 /// # Errors
 /// When the log or the model cannot be had.
 pub async fn replay(settings: ReplaySettings) -> anyhow::Result<String> {
+    if let Some(to) = settings.to.filter(|to| *to < settings.from) {
+        bail!("--from {} is after --to {to}", settings.from);
+    }
     let comparison = Comparison::new(&settings).await?;
-    let mut difference = Difference::default();
+    let mut difference = Difference::listing(settings.list);
     if settings.shadow {
         comparison.follow(&mut difference).await?;
     } else {
         let end = comparison.store.head().await?.0;
-        let last = Position(settings.to.map_or(end, |to| to.min(end)));
-        comparison.walk(Position(settings.from.max(1) - 1), last, &mut difference).await?;
+        let last = settings.to.map_or(end, |to| to.min(end));
+        // Nothing compared would look like nothing changed.
+        ensure!(
+            settings.from <= last,
+            "positions {} to {last} are none: the log ends at {end}",
+            settings.from
+        );
+        comparison.walk(Position(settings.from - 1), Position(last), &mut difference).await?;
     }
     Ok(difference.report(&comparison.engine.model().map_or_else(String::new, |model| model.revision)))
 }
@@ -137,7 +150,9 @@ impl Comparison {
             Err(error) => return Err(error.into()),
         };
         match self.engine.analyze(text.request).await {
-            Ok(candidate) => difference.add(&recorded, &candidate.analysis, &corrections(&stream, event)),
+            Ok(candidate) => {
+                difference.add(event, &recorded, &candidate.analysis, &corrections(&stream, event));
+            }
             Err(AnalyzeError::Panicked(_) | AnalyzeError::BadAnswer(_)) => difference.fail(),
             Err(error) => return Err(error.into()),
         }
