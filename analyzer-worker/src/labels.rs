@@ -3,11 +3,7 @@
 use schemas::analysis::{Emotion, Priority, Sentiment};
 use serde::Serialize;
 
-pub use ticket::labels::{CATEGORIES, KINDS, ROUTES};
-
-/// The labels of entities.
-pub const ENTITIES: [&str; 11] =
-    ["PERSON", "ORG", "PRODUCT", "LOCATION", "HOST", "IP", "EMAIL", "URL", "ERROR_CODE", "DATETIME", "PHONE"];
+pub use ticket::labels::{CATEGORIES, ENTITIES, KINDS, ROUTES};
 
 /// The priorities, ascending.
 pub const PRIORITIES: [Priority; 4] = [Priority::Low, Priority::Medium, Priority::High, Priority::Critical];

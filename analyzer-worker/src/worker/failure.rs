@@ -25,6 +25,8 @@ pub(super) enum Failure {
     Model(#[from] AnalyzeError),
     #[error("the promoted model cannot be had")]
     Models(#[from] ModelsError),
+    #[error(transparent)]
+    Impossible(#[from] Rejection),
     #[error("the answer cannot be appended")]
     Append(#[from] HandleError<Rejection>),
 }
@@ -69,7 +71,7 @@ impl Failure {
             Self::Keys(source) => format!("{self}: {source}"),
             Self::Append(source) => format!("{self}: {source}"),
             Self::Models(source) => format!("{self}: {source}"),
-            Self::Malformed(_) | Self::Model(_) | Self::Ticket(_) => self.to_string(),
+            Self::Malformed(_) | Self::Model(_) | Self::Ticket(_) | Self::Impossible(_) => self.to_string(),
         }
     }
 }

@@ -5,7 +5,7 @@ use std::time::Duration;
 use event_store::personal_keys::KeyError;
 use schemas::{Envelope, EventId, RequesterId, TicketEvent, analysis::SealedAnalysis};
 use subscription::Fate;
-use ticket::{Command, decide, evolve};
+use ticket::{Command, check_entities, decide, evolve};
 
 use super::{Failure, Worker, stamp};
 use crate::{
@@ -48,6 +48,7 @@ impl Worker {
 
     async fn record(&self, cause: &Envelope, text: &TicketText, analyzed: Analyzed) -> Result<(), Failure> {
         metric::answered(&analyzed.analysis);
+        check_entities(&analyzed.analysis.entities)?;
         // An id of its own, so that the full answer can follow.
         let purpose = if analyzed.analysis.degraded { "degraded-analysis" } else { "analysis" };
         let id = cause.id.derive(purpose);

@@ -15,6 +15,10 @@ pub const KINDS: [&str; 6] = ["approval", "revision", "urgent", "technical", "qu
 /// The support channels.
 pub const ROUTES: [&str; 4] = ["video-call", "co-browse", "ai-chatbot", "live-chat"];
 
+/// What a text can name.
+pub const ENTITIES: [&str; 11] =
+    ["PERSON", "ORG", "PRODUCT", "LOCATION", "HOST", "IP", "EMAIL", "URL", "ERROR_CODE", "DATETIME", "PHONE"];
+
 /// The levels of urgency, from whenever to this minute.
 pub const URGENCIES: std::ops::RangeInclusive<u8> = 1..=10;
 
@@ -23,8 +27,14 @@ pub const URGENCIES: std::ops::RangeInclusive<u8> = 1..=10;
 pub fn allow(decision: Decision, decided: &Decided) -> bool {
     match decided {
         Decided::Level(level) => decision == Decision::Urgency && URGENCIES.contains(level),
-        Decided::Label(label) => of(decision).contains(&label.as_str()),
+        Decided::Label(label) => allow_label(decision, label),
     }
+}
+
+/// Whether `label` is one of `decision`'s.
+#[must_use]
+pub fn allow_label(decision: Decision, label: &str) -> bool {
+    of(decision).contains(&label)
 }
 
 /// What `decision` can end in, in words.

@@ -18,7 +18,7 @@ pub mod state;
 pub mod submission;
 
 pub use command::Command;
-pub use decide::decide;
+pub use decide::{check_entities, decide};
 pub use order::Order;
 pub use rejection::Rejection;
 pub use state::{Status, Ticket, evolve};

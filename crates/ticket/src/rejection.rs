@@ -19,6 +19,9 @@ pub enum Rejection {
     /// An answer that means nothing: a probability outside 0 to 1, or an urgency outside 1 to 10.
     #[error("the analysis is impossible: {0} is out of range")]
     ImpossibleAnalysis(&'static str),
+    /// An answer outside of the closed sets of labels.
+    #[error("the analysis is impossible: {0} has a label that is none of its own")]
+    InventedLabel(&'static str),
     /// A ticket has one CRM record; another id for it is a duplicate somebody must look at.
     #[error("the ticket already has the CRM record {0}")]
     OtherCrmRecord(String),
@@ -56,6 +59,7 @@ impl Rejection {
             Self::AlreadySubmitted => "already-submitted",
             Self::NotSubmitted => "not-submitted",
             Self::ImpossibleAnalysis(_) => "impossible-analysis",
+            Self::InventedLabel(_) => "invented-label",
             Self::OtherCrmRecord(_) => "other-crm-record",
             Self::NoCrmRecord => "no-crm-record",
             Self::Closed => "closed",

@@ -3,13 +3,16 @@
 //!
 //! - here: the submission, and which rule answers what
 //! - `records`: what the services report
+//! - `possible`: which answers of the analyzer mean anything
 //! - `work`: what people do
 //! - `correction`: what people correct
 
 mod correction;
+mod possible;
 mod records;
 mod work;
 
+pub use possible::check_entities;
 use schemas::TicketEvent;
 
 use crate::{command::Command, rejection::Rejection, state::Ticket};

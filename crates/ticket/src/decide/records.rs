@@ -8,9 +8,8 @@ use schemas::{
     },
 };
 
-use super::Outcome;
+use super::{Outcome, possible};
 use crate::{
-    labels::URGENCIES,
     rejection::Rejection,
     state::{Analyzed, Ticket},
 };
@@ -18,30 +17,13 @@ use crate::{
 /// An answer counts once per model and text; a full answer replaces a degraded one, never the other way round. A
 /// recording that was written down since makes it another text.
 pub(super) fn analysis(ticket: &Ticket, answer: Box<TicketAnalyzed>) -> Outcome {
-    check_ranges(&answer)?;
+    possible::check(&answer)?;
     let adds_nothing = |known: &Analyzed| {
         let is_same_text = known.transcripts == ticket.transcripts.len();
         answer.degraded || (!known.degraded && known.model == answer.model && is_same_text)
     };
     let repeated = ticket.analysis.as_ref().is_some_and(adds_nothing);
     Ok((!repeated).then_some(TicketEvent::Analyzed(answer)))
-}
-
-fn check_ranges(answer: &TicketAnalyzed) -> Result<(), Rejection> {
-    let probabilities = [
-        ("category", answer.category.confidence),
-        ("priority", answer.priority.confidence),
-        ("kind", answer.kind.confidence),
-        ("sentiment", answer.sentiment.confidence),
-        ("route", answer.route.confidence),
-    ];
-    if let Some((field, _)) = probabilities.into_iter().find(|(_, p)| !(0.0..=1.0).contains(p)) {
-        return Err(Rejection::ImpossibleAnalysis(field));
-    }
-    if !URGENCIES.contains(&answer.urgency) {
-        return Err(Rejection::ImpossibleAnalysis("urgency"));
-    }
-    Ok(())
 }
 
 /// A recording is written down once.
@@ -52,9 +34,7 @@ pub(super) fn transcript(ticket: &Ticket, transcript: TicketTranscribed) -> Opti
 
 /// A comment is read once: nothing is decided by it, so a later model reading it again would change nothing.
 pub(super) fn comment_analysis(ticket: &Ticket, answer: CommentAnalyzed) -> Outcome {
-    if !(0.0..=1.0).contains(&answer.sentiment.confidence) {
-        return Err(Rejection::ImpossibleAnalysis("sentiment"));
-    }
+    possible::check_mood(&answer.sentiment)?;
     let is_news = !ticket.read_comments.contains(&answer.comment_id);
     Ok(is_news.then_some(TicketEvent::CommentAnalyzed(answer)))
 }

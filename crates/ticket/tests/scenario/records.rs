@@ -2,12 +2,13 @@
 
 use schemas::{
     Position, TicketEvent,
+    analysis::{Choice, Entity, Priority, Scored},
     event::{
         AnalysisFailed, CommentAnalyzed, CrmDeliveryAttempted, CrmDeliveryParked, CrmRecordCreated,
-        CrmRecordLost, CrmRecordUpdated,
+        CrmRecordLost, CrmRecordUpdated, TicketAnalyzed,
     },
 };
-use ticket::{Command, Rejection};
+use ticket::{Command, Rejection, check_entities};
 
 use crate::{
     given::{event_id, given},
@@ -100,6 +101,101 @@ fn an_impossible_answer_is_refused() {
     given(&[submitted()])
         .when(Command::RecordAnalysis(answer))
         .then_refused(&Rejection::ImpossibleAnalysis("route"));
+}
+
+fn refused(change: impl FnOnce(&mut TicketAnalyzed), rule: &Rejection) {
+    let mut answer = analysis("a");
+    change(&mut answer);
+    given(&[submitted()]).when(Command::RecordAnalysis(answer)).then_refused(rule);
+}
+
+fn scored<L>(label: L, score: f32) -> Vec<Scored<L>> {
+    vec![Scored { label, score }]
+}
+
+#[test]
+fn an_invented_category_is_refused() {
+    refused(|answer| answer.category.label = "Plumbing".into(), &Rejection::InventedLabel("category"));
+}
+
+#[test]
+fn an_invented_kind_is_refused() {
+    refused(|answer| answer.kind.label = "Urgent".into(), &Rejection::InventedLabel("kind"));
+}
+
+#[test]
+fn an_invented_route_is_refused() {
+    refused(|answer| answer.route.label = "fax".into(), &Rejection::InventedLabel("route"));
+}
+
+#[test]
+fn an_invented_alternative_is_refused() {
+    refused(
+        |answer| answer.category.alternatives = scored("Plumbing".into(), 0.1),
+        &Rejection::InventedLabel("category"),
+    );
+    refused(
+        |answer| answer.kind.alternatives = scored("wish".into(), 0.1),
+        &Rejection::InventedLabel("kind"),
+    );
+    refused(
+        |answer| answer.route.alternatives = scored("fax".into(), 0.1),
+        &Rejection::InventedLabel("route"),
+    );
+}
+
+#[test]
+fn an_alternative_of_impossible_probability_is_refused() {
+    refused(
+        |answer| answer.category.alternatives = scored("Cloud".into(), f32::NAN),
+        &Rejection::ImpossibleAnalysis("category"),
+    );
+    refused(
+        |answer| answer.priority.alternatives = scored(Priority::Low, 1.1),
+        &Rejection::ImpossibleAnalysis("priority"),
+    );
+    refused(
+        |answer| answer.route.alternatives = scored("co-browse".into(), -0.1),
+        &Rejection::ImpossibleAnalysis("route"),
+    );
+}
+
+#[test]
+fn an_emotion_of_impossible_strength_is_refused() {
+    refused(|answer| answer.sentiment.emotions.joy = 2.0, &Rejection::ImpossibleAnalysis("sentiment"));
+}
+
+#[test]
+fn an_own_answer_of_impossible_probability_is_refused() {
+    let own = |confidence, score| Choice {
+        label: "milk".to_owned(),
+        confidence,
+        alternatives: scored("bread".to_owned(), score),
+        reasons: vec![],
+    };
+    for answer in [own(1.5, 0.1), own(0.5, f32::NAN)] {
+        refused(
+            |analysis| _ = analysis.own.insert("topic".into(), answer),
+            &Rejection::ImpossibleAnalysis("own"),
+        );
+    }
+}
+
+#[test]
+fn an_invented_entity_is_refused() {
+    let entity = |label: &str, confidence| Entity {
+        text: "srv-fs01".into(),
+        label: label.into(),
+        start: 0,
+        end: 8,
+        confidence,
+    };
+    assert_eq!(check_entities(&[entity("HOST", 0.9)]), Ok(()));
+    assert_eq!(
+        check_entities(&[entity("HOST", 0.9), entity("SERVER", 0.9)]),
+        Err(Rejection::InventedLabel("entities"))
+    );
+    assert_eq!(check_entities(&[entity("HOST", 1.2)]), Err(Rejection::ImpossibleAnalysis("entities")));
 }
 
 #[test]
