@@ -12,6 +12,8 @@ const ALARM_WORDS: [&str; 5] = ["critical", "down", "broken", "urgent", "asap"];
 
 /// How often the form is right about the category.
 const FORM_CONFIDENCE: f32 = 0.8;
+/// Among five categories, knowing nothing.
+const NO_CONFIDENCE: f32 = 0.2;
 /// How often the alarm words are right about the priority; measured by `analyzer-worker evaluate`.
 const ALARM_CONFIDENCE: f32 = 0.4;
 
@@ -23,7 +25,7 @@ pub fn keyword_priority(description: &str) -> Priority {
     if is_alarming { Priority::High } else { Priority::Medium }
 }
 
-/// What the form says, if it says one of the categories.
+/// What the form says, if it says one of the categories, else the one for the rest.
 #[must_use]
 pub fn form_category(request_type: &str) -> &'static str {
     CATEGORIES.into_iter().find(|&category| category == request_type).unwrap_or("General")
@@ -34,11 +36,7 @@ pub fn form_category(request_type: &str) -> &'static str {
 pub fn degraded(request: &Request) -> Analysis {
     let priority = keyword_priority(&request.description);
     Analysis {
-        category: choice(
-            form_category(&request.request_type).to_owned(),
-            FORM_CONFIDENCE,
-            "request type of the form",
-        ),
+        category: category_of_form(&request.request_type),
         priority: choice(priority, ALARM_CONFIDENCE, "keyword rule"),
         kind: choice("general".to_owned(), 0.2, "no model"),
         sentiment: Mood {
@@ -64,6 +62,16 @@ pub fn degraded(request: &Request) -> Analysis {
         duration_ms: 0,
         embedding: None,
     }
+}
+
+/// A request type that is no category says nothing about one.
+fn category_of_form(request_type: &str) -> Choice<String> {
+    let (confidence, reason) = if CATEGORIES.contains(&request_type) {
+        (FORM_CONFIDENCE, "request type of the form")
+    } else {
+        (NO_CONFIDENCE, "the request type of the form is none of the categories")
+    };
+    choice(form_category(request_type).to_owned(), confidence, reason)
 }
 
 fn choice<L>(label: L, confidence: f32, reason: &str) -> Choice<L> {
@@ -94,5 +102,20 @@ mod tests {
             (answer.category.label.as_str(), answer.entities[0].text.as_str()),
             ("General", "sw-cold-01")
         );
+    }
+
+    #[test]
+    fn a_request_type_that_is_no_category_makes_nobody_sure() {
+        let answer = |request_type: &str| {
+            let request_type = request_type.to_owned();
+            degraded(&Request { description: "The tap drips.".to_owned(), request_type }).category
+        };
+        let (known, unknown) = (answer("Network"), answer("Plumbing"));
+        assert_eq!(
+            (known.label.as_str(), known.reasons[0].as_str()),
+            ("Network", "request type of the form")
+        );
+        assert!(unknown.confidence <= 0.2 && unknown.confidence < known.confidence);
+        assert_eq!(unknown.reasons, ["the request type of the form is none of the categories"]);
     }
 }
