@@ -5,7 +5,7 @@ use schemas::{Analysis, Embedding};
 use crate::{
     answer::{OutsideOfLabels, assemble},
     engine::Request,
-    language::language,
+    language::Language,
     model::{
         Embedder, Heads, LoadError, Reading,
         heads::{NotAProbability, rows},
@@ -79,7 +79,7 @@ impl Analyst {
         let each = texts.into_iter().zip(decisions).zip(vectors);
         each.map(|((text, decisions), vector)| {
             let summary = summary(text, decisions.central);
-            let analysis = assemble(&self.heads, text, &decisions, summary, language(text))?;
+            let analysis = assemble(&self.heads, text, &decisions, summary, Language::of(text))?;
             Ok(Analyzed { analysis, embedding: Some(Embedding::quantised(&space, &vector)) })
         })
         .collect()

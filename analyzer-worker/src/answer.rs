@@ -8,6 +8,7 @@ use schemas::analysis::{
 
 use crate::{
     labels::{CATEGORIES, KINDS, MOODS, MoodLabel, PRIORITIES, Question, ROUTES, urgency_range},
+    language::Language,
     model::{Heads, cues, heads::Decisions},
 };
 
@@ -27,7 +28,7 @@ pub fn assemble(
     description: &str,
     decisions: &Decisions<'_>,
     summary: String,
-    language: &str,
+    language: Language,
 ) -> Result<Analysis, OutsideOfLabels> {
     let answer = Answer { heads, decisions, cues: cues::named(description) };
     let priority = answer.choice(Question::Priority, &PRIORITIES)?;
@@ -43,7 +44,7 @@ pub fn assemble(
         priority,
         entities: decisions.entities.clone(),
         summary,
-        language: language.to_owned(),
+        language: language.code().to_owned(),
         degraded: false,
         model: answer.model(),
         duration_ms: 0,

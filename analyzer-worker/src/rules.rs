@@ -5,7 +5,7 @@ use schemas::analysis::{
     Analysis, Choice, Emotion, Emotions, ModelRef, Mood, Priority, Route, Scored, Sentiment,
 };
 
-use crate::{engine::Request, entities::entities, labels::CATEGORIES, language::language, summary::summary};
+use crate::{engine::Request, entities::entities, labels::CATEGORIES, language::Language, summary::summary};
 
 /// Words of the keyword rule that make a ticket urgent.
 const ALARM_WORDS: [&str; 5] = ["critical", "down", "broken", "urgent", "asap"];
@@ -54,7 +54,7 @@ pub fn degraded(request: &Request) -> Analysis {
         },
         entities: entities(&request.description),
         summary: summary(&request.description, None),
-        language: language(&request.description).to_owned(),
+        language: Language::of(&request.description).code().to_owned(),
         needs_review: true,
         degraded: true,
         model: ModelRef { name: "rules".to_owned(), revision: "1".to_owned(), sha256: String::new() },
