@@ -1,4 +1,4 @@
-//! Probabilities to an answer: labels, confidences, alternatives, and reasons that quote nobody.
+//! Probabilities to an answer: labels, confidences, alternatives, and whether a person should look.
 
 use std::collections::BTreeMap;
 
@@ -9,13 +9,12 @@ use schemas::analysis::{
 use crate::{
     labels::{CATEGORIES, KINDS, MOODS, MoodLabel, PRIORITIES, Question, ROUTES, urgency_range},
     language::Language,
-    model::{Heads, cues, heads::Decisions},
+    model::{Heads, heads::Decisions},
+    reasons::Reasons,
 };
 
 /// Alternatives less probable than this are noise.
 const LEAST_ALTERNATIVE: f32 = 0.02;
-/// Cues named as reasons at most.
-const MAX_CUES: usize = 3;
 
 /// An answer that lacks a question or steps outside of its labels.
 #[derive(Debug, thiserror::Error)]
@@ -30,7 +29,8 @@ pub fn assemble(
     summary: String,
     language: Language,
 ) -> Result<Analysis, OutsideOfLabels> {
-    let answer = Answer { heads, decisions, cues: cues::named(description) };
+    let answer =
+        Answer { heads, decisions, reasons: Reasons::new(heads, &decisions.neighbours, description) };
     let priority = answer.choice(Question::Priority, &PRIORITIES)?;
     let category = answer.choice(Question::Category, &CATEGORIES.map(str::to_owned))?;
     Ok(Analysis {
@@ -38,7 +38,7 @@ pub fn assemble(
         sentiment: mood(answer.probabilities(Question::Mood)?),
         urgency: urgency(decisions.urgency, priority.label),
         route: answer.route(priority.label)?,
-        needs_review: answer.needs_review(&category, &priority) || heads.own().needs_review(&decisions.own),
+        needs_review: answer.is_unsure(&category, &priority) || heads.own().needs_review(&decisions.own),
         own: decisions.own.clone(),
         category,
         priority,
@@ -55,7 +55,7 @@ pub fn assemble(
 struct Answer<'a> {
     heads: &'a Heads,
     decisions: &'a Decisions<'a>,
-    cues: cues::Named,
+    reasons: Reasons<'a>,
 }
 
 impl Answer<'_> {
@@ -75,33 +75,27 @@ impl Answer<'_> {
             return Err(OutsideOfLabels(question.name()));
         };
         let likely = rest.iter().filter(|(_, score)| *score >= LEAST_ALTERNATIVE);
-        let reason = self.heads.known().agreement(question, *best, &self.decisions.neighbours);
-        let cues = match question {
-            Question::Category => &self.cues.topics,
-            _ => &self.cues.circumstances,
-        };
-        let cues = cues.iter().take(MAX_CUES).map(|cue| format!("the text speaks of {cue}"));
         Ok(Choice {
             label: labels[*best].clone(),
             confidence: *confidence,
             alternatives: likely
                 .map(|&(label, score)| Scored { label: labels[label].clone(), score })
                 .collect(),
-            reasons: std::iter::once(reason).chain(cues).collect(),
+            reasons: self.reasons.of(question, *best),
         })
     }
 
     fn route(&self, priority: Priority) -> Result<Route, OutsideOfLabels> {
         let choice = self.choice(Question::Route, &ROUTES.map(str::to_owned))?;
         Ok(Route {
-            reasoning: reasoning(&choice.label, priority).to_owned(),
+            reasoning: reasoning(&choice.label, priority, &choice.reasons),
             label: choice.label,
             confidence: choice.confidence,
             alternatives: choice.alternatives,
         })
     }
 
-    fn needs_review(&self, category: &Choice<String>, priority: &Choice<Priority>) -> bool {
+    fn is_unsure(&self, category: &Choice<String>, priority: &Choice<Priority>) -> bool {
         category.confidence < self.heads.review_below(Question::Category)
             || priority.confidence < self.heads.review_below(Question::Priority)
     }
@@ -148,13 +142,19 @@ fn urgency(raw: f32, priority: Priority) -> u8 {
     (raw.round().clamp(f32::from(least), f32::from(most))) as u8
 }
 
-fn reasoning(route: &str, priority: Priority) -> &'static str {
+/// The rule of the channel, and what else speaks for it.
+fn reasoning(route: &str, priority: Priority, reasons: &[String]) -> String {
+    let reasons: String = reasons.iter().map(|reason| format!("; {reason}")).collect();
+    format!("{}{reasons}.", rule(route, priority))
+}
+
+fn rule(route: &str, priority: Priority) -> &'static str {
     match (route, priority) {
-        ("video-call", Priority::Critical) => "A critical ticket is handled face to face.",
-        ("video-call", _) => "It has to be looked at together.",
-        ("co-browse", _) => "The help is needed on the requester's screen, step by step.",
-        ("ai-chatbot", _) => "Information or self-service settles it.",
-        _ => "A person has to decide, look something up or change something on the server side.",
+        ("video-call", Priority::Critical) => "A critical ticket is handled face to face",
+        ("video-call", _) => "It has to be looked at together",
+        ("co-browse", _) => "The help is needed on the requester's screen, step by step",
+        ("ai-chatbot", _) => "Information or self-service settles it",
+        _ => "A person has to decide, look something up or change something on the server side",
     }
 }
 
@@ -173,6 +173,17 @@ mod tests {
     #[test]
     fn a_neutral_mood_has_no_emotion() {
         assert_eq!(mood(&[0.9, 0.1, 0.0, 0.0, 0.0, 0.0]).emotion, Emotion::None);
+    }
+
+    #[test]
+    fn the_reasons_of_a_channel_follow_its_rule() {
+        let reasons = ["4 of the 5 nearest known tickets are ai-chatbot", "the text speaks of a question"];
+        assert_eq!(
+            reasoning("ai-chatbot", Priority::Low, &reasons.map(str::to_owned)),
+            "Information or self-service settles it; 4 of the 5 nearest known tickets are ai-chatbot; the text \
+             speaks of a question."
+        );
+        assert_eq!(reasoning("video-call", Priority::High, &[]), "It has to be looked at together.");
     }
 
     #[test]

@@ -7,6 +7,7 @@
 //! - [`sentences`], [`entities`], [`summary`], [`language`]: what can be read off a text
 //! - [`rules`]: what can be said without a model
 //! - [`model`]: encoder and heads
+//! - [`reasons`]: why, in words
 //! - [`answer`]: probabilities to an answer
 //! - [`analyst`]: the whole analysis of a batch
 //! - [`engine`]: analysts on threads of their own
@@ -34,6 +35,7 @@ pub mod measure;
 mod metric;
 pub mod model;
 pub mod models;
+pub mod reasons;
 pub mod relearn;
 pub mod replay;
 pub mod rules;

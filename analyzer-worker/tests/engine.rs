@@ -62,6 +62,26 @@ async fn reasons_never_quote_the_ticket() {
     assert!(!reasons.is_empty());
 }
 
+/// Both were reasons, though the text says the opposite.
+#[tokio::test]
+async fn what_a_text_denies_is_no_reason() {
+    let text =
+        "Nothing is down and nobody is affected, no error, no virus. Please rename the printer, not urgent.";
+    let answer = engine().analyze(request(text)).await.unwrap().analysis;
+    let reasons = [answer.priority.reasons, answer.kind.reasons, vec![answer.route.reasoning]].concat();
+    for denied in ["everybody affected", "work at a standstill", "an attack", "a malfunction"] {
+        assert!(!reasons.iter().any(|reason| reason.contains(denied)), "{denied}: {reasons:?}");
+    }
+}
+
+#[tokio::test]
+async fn a_channel_is_reasoned_with_what_speaks_for_it() {
+    let answer = engine().analyze(request("How do I reset my password?")).await.unwrap().analysis;
+    let reasoning = answer.route.reasoning;
+    assert!(reasoning.contains("nearest known tickets are"), "{reasoning}");
+    assert!(reasoning.contains("the text speaks of a question"), "{reasoning}");
+}
+
 #[tokio::test]
 async fn tickets_together_get_the_answers_they_get_alone() {
     let engine = engine();

@@ -1,9 +1,12 @@
 //! Wordings that the label guide's rules turn on: deadlines, scope, workarounds, requests, moods, and what a text is
-//! about. Each is one feature of the heads and never decides alone; the ones that are present are named as reasons.
+//! about. Each is one feature of the heads and never decides alone; the ones that are present, and not denied, may be
+//! named as reasons.
 
 use std::sync::LazyLock;
 
 use regex::Regex;
+
+use super::negation::is_denied;
 
 /// What a wording speaks about, and the pattern that finds it in lower-case text.
 const CUES: [(&str, &str); 26] = [
@@ -52,7 +55,7 @@ const CUES: [(&str, &str); 26] = [
         "danger",
         r"\bsmoke\b|\bfire\b|\bburn(?:ing|t)\b|\bflood|\bwater (?:is )?(?:dripping|running|in the)\b|\bsparks?\b|\bswollen\b|\bemergency\b",
     ),
-    ("a missing safety net", r"\bbackups?\b|\bredundan|\bfailover\b|\braid\b|\bspare\b"),
+    (LACK, r"\bbackups?\b|\bredundan|\bfailover\b|\braid\b|\bspare\b"),
     (
         "an approval",
         r"\bapprov|\bpermission\b|\bauthori[sz]|\bexception\b|\bgrant\b|\baccess to\b|\bpurchase\b|\blicen[cs]e|\bsign(?:ed)? off\b|\brelease\b|\bmay (?:i|we)\b|\brequest(?:ing)? (?:for|access|a)\b|\bborrow\b|\bloan\b",
@@ -104,6 +107,9 @@ const CUES: [(&str, &str); 26] = [
     ("money", r"\brefund|\binvoice|\bbill(?:ed|ing)?\b|\bpaid\b|\bpayment\b|\bcharged?\b|\bprice\b|\bcost"),
 ];
 
+/// The one that a denial ("no backup") makes stronger.
+const LACK: &str = "a missing safety net";
+
 /// What a text is about, and the pattern that finds it in lower-case text: what speaks for a category, though a
 /// ticket about one thing often mentions another.
 const TOPICS: [(&str, &str); 5] = [
@@ -136,8 +142,12 @@ static PATTERNS: LazyLock<Vec<Regex>> =
 /// Which cues a text gives, in the order of the lists.
 #[must_use]
 pub fn cues(text: &str) -> Vec<bool> {
-    let lower = text.to_lowercase().replace('’', "'");
+    let lower = lower(text);
     PATTERNS.iter().map(|pattern| pattern.is_match(&lower)).collect()
+}
+
+fn lower(text: &str) -> String {
+    text.to_lowercase().replace('’', "'")
 }
 
 /// How many there are.
@@ -146,24 +156,36 @@ pub const fn number_of_cues() -> usize {
     CUES.len() + TOPICS.len()
 }
 
+/// A cue that a text gives.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Cue {
+    /// Its place among all cues.
+    pub place: usize,
+    /// What it speaks about.
+    pub name: &'static str,
+}
+
 /// What the present cues speak about.
 pub struct Named {
     /// Circumstances, wishes and moods.
-    pub circumstances: Vec<&'static str>,
+    pub circumstances: Vec<Cue>,
     /// Topics, which speak for a category.
-    pub topics: Vec<&'static str>,
+    pub topics: Vec<Cue>,
 }
 
-/// Names the cues that a text gives.
+/// Names the cues that a text gives. A circumstance that it denies is none; a topic stays one ("no internet").
 #[must_use]
 pub fn named(text: &str) -> Named {
-    let present = cues(text);
-    let (circumstances, topics) = present.split_at(CUES.len());
-    Named { circumstances: names(&CUES, circumstances), topics: names(&TOPICS, topics) }
-}
-
-fn names(list: &[(&'static str, &str)], present: &[bool]) -> Vec<&'static str> {
-    list.iter().zip(present).filter(|(_, is_present)| **is_present).map(|((name, _), _)| *name).collect()
+    let lower = lower(text);
+    let all = CUES.iter().chain(&TOPICS).zip(PATTERNS.iter()).enumerate();
+    let given = all.filter(|(place, ((name, _), pattern))| {
+        let can_be_denied = *place < CUES.len() && *name != LACK;
+        let mut found = pattern.find_iter(&lower).map(|found| found.range());
+        found.any(|wording| !can_be_denied || !is_denied(&lower, wording))
+    });
+    let cues = given.map(|(place, ((name, _), _))| Cue { place, name });
+    let (circumstances, topics) = cues.partition(|cue| cue.place < CUES.len());
+    Named { circumstances, topics }
 }
 
 #[cfg(test)]
@@ -173,13 +195,41 @@ mod tests {
     #[test]
     fn a_text_names_what_it_speaks_about() {
         let named = named("Nobody can book anything on the CRM. The tender must be out by 15:00!");
-        let circumstances = named.circumstances;
+        let circumstances = names(&named.circumstances);
         assert!(
             circumstances.contains(&"everybody affected")
                 && circumstances.contains(&"today or the next hours"),
             "{circumstances:?}"
         );
-        assert_eq!(named.topics, ["rented platforms"]);
+        assert_eq!(names(&named.topics), ["rented platforms"]);
         assert!(cues("Blue sky over the harbour").iter().all(|is_present| !is_present));
+    }
+
+    fn names(cues: &[Cue]) -> Vec<&'static str> {
+        cues.iter().map(|cue| cue.name).collect()
+    }
+
+    #[test]
+    fn what_a_text_denies_is_no_circumstance() {
+        let text = "Nothing is down and nobody is affected, no error, no virus, it is not urgent.";
+        assert_eq!(names(&named(text).circumstances), ["plenty of time"]);
+        let present = cues(text).into_iter().filter(|is_present| *is_present).count();
+        assert!(present > 4, "the heads learned from cues that ask for no denial: {present}");
+    }
+
+    #[test]
+    fn a_lack_is_no_denial() {
+        assert_eq!(names(&named("We have no backup.").circumstances), ["a missing safety net"]);
+        assert_eq!(names(&named("No internet").topics), ["connections"]);
+    }
+
+    #[test]
+    fn a_cue_knows_its_place() {
+        let text = "Nobody can book anything on the CRM.";
+        let named = named(text);
+        let places: Vec<_> = named.circumstances.iter().chain(&named.topics).map(|cue| cue.place).collect();
+        let present: Vec<_> =
+            cues(text).iter().enumerate().filter(|(_, is_there)| **is_there).map(|(n, _)| n).collect();
+        assert_eq!(places, present);
     }
 }

@@ -13,8 +13,9 @@ use tch::{Kind, Tensor};
 use super::{
     LoadError, Reading,
     adapters::Adapters,
+    favour::Favour,
     features::{self, features},
-    known::Known,
+    known::{Known, Neighbours},
     net::{Net, Shape},
     own::Own,
     passages::{PLACES, Passages},
@@ -80,8 +81,8 @@ pub struct Decisions<'t> {
     pub probabilities: BTreeMap<Question, Vec<f32>>,
     /// Urgency on the scale 1 to 10, not yet rounded.
     pub urgency: f32,
-    /// The known tickets nearest to this one, nearest first.
-    pub neighbours: Vec<usize>,
+    /// The known tickets nearest to this one.
+    pub neighbours: Neighbours,
     /// What the text names.
     pub entities: Vec<Entity>,
     /// The sentence that stands best for the text.
@@ -103,6 +104,7 @@ pub struct Heads {
     net: Net,
     adapters: Adapters,
     known: Known,
+    favour: Favour,
     own: Own,
 }
 
@@ -129,7 +131,8 @@ impl Heads {
         let known = Known::new(&known, &manifest.known)?;
         let adapters = Adapters::new(&tensors);
         let net = Net::new(tensors, &shape).map_err(|error| error.to_string())?;
-        Ok(Self { manifest, net, adapters, known, own: Own::default() })
+        let favour = Favour::new(&net);
+        Ok(Self { manifest, net, adapters, known, favour, own: Own::default() })
     }
 
     /// What was learned on top of the encoder; the heads understand no other one's states.
@@ -158,6 +161,12 @@ impl Heads {
     #[must_use]
     pub const fn known(&self) -> &Known {
         &self.known
+    }
+
+    /// Which cues speak for which label.
+    #[must_use]
+    pub const fn favour(&self) -> &Favour {
+        &self.favour
     }
 
     /// A team's own questions.

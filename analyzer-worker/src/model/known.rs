@@ -11,6 +11,13 @@ use crate::labels::Question;
 /// How many neighbours are asked.
 pub const NEIGHBOURS: usize = 5;
 
+/// The known tickets nearest to a ticket.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Neighbours {
+    /// Their places, nearest first.
+    pub tickets: Vec<usize>,
+}
+
 /// Embeddings and labels of known tickets.
 pub struct Known {
     /// Rounded: each ticket is compared with all of these, which takes whole numbers a third of the time.
@@ -30,13 +37,13 @@ impl Known {
         Ok(Self { embeddings: embeddings.iter().map(|row| rounded(row)).collect(), labels })
     }
 
-    /// The nearest known tickets of each embedding, `[tickets, dimension]`, nearest first.
+    /// The nearest known tickets of each embedding, `[tickets, dimension]`.
     #[must_use]
-    pub fn nearest(&self, embeddings: &Tensor) -> Vec<Vec<usize>> {
+    pub fn nearest(&self, embeddings: &Tensor) -> Vec<Neighbours> {
         rows(embeddings).iter().map(|row| self.nearest_to(&rounded(row))).collect()
     }
 
-    fn nearest_to(&self, embedding: &[i16]) -> Vec<usize> {
+    fn nearest_to(&self, embedding: &[i16]) -> Neighbours {
         let products = self.embeddings.iter().map(|known| Reverse(product(known, embedding)));
         let mut tickets: Vec<_> = products.zip(0..).collect();
         if tickets.len() > NEIGHBOURS {
@@ -44,16 +51,31 @@ impl Known {
             tickets.truncate(NEIGHBOURS);
         }
         tickets.sort_unstable();
-        tickets.into_iter().map(|(_, ticket)| ticket).collect()
+        Neighbours { tickets: tickets.into_iter().map(|(_, ticket)| ticket).collect() }
     }
 
     /// How many of `neighbours` carry the label, in words.
-    #[must_use]
-    pub fn agreement(&self, question: Question, label: usize, neighbours: &[usize]) -> String {
+    ///
+    /// # Errors
+    /// Where most carry another one: then it speaks against the label.
+    pub fn agreement(
+        &self,
+        question: Question,
+        label: usize,
+        neighbours: &[usize],
+    ) -> Result<String, String> {
         let labels = &self.labels[&question];
         let agreeing = neighbours.iter().filter(|&&n| labels.get(n) == Some(&label)).count();
         let name = question.labels()[label];
-        format!("{agreeing} of the {} nearest known tickets are {name}", neighbours.len())
+        let asked = neighbours.len();
+        if agreeing * 2 > asked {
+            return Ok(format!("{agreeing} of the {asked} nearest known tickets are {name}"));
+        }
+        Err(match agreeing {
+            0 => format!("against it: none of the {asked} nearest known tickets is {name}"),
+            1 => format!("against it: only 1 of the {asked} nearest known tickets is {name}"),
+            _ => format!("against it: only {agreeing} of the {asked} nearest known tickets are {name}"),
+        })
     }
 }
 
@@ -86,10 +108,27 @@ mod tests {
         let labels =
             Question::ALL.into_iter().map(|question| (question.name().to_owned(), vec![0; 7])).collect();
         let known = Known::new(&known, &labels).unwrap();
+        let nearest = known.nearest(&Tensor::from_slice2(&[[1.0, 0.0], [0.0, 1.0]]));
         assert_eq!(
-            known.nearest(&Tensor::from_slice2(&[[1.0, 0.0], [0.0, 1.0]])),
+            nearest.iter().map(|near| near.tickets.as_slice()).collect::<Vec<_>>(),
             [[5, 1, 3, 4, 0], [0, 4, 3, 6, 1]]
         );
+    }
+
+    fn known_axis() -> Known {
+        let labels = |question: Question| (question.name().to_owned(), vec![0, 0, 0, 1, 1]);
+        let labels = Question::ALL.into_iter().map(labels).collect();
+        Known::new(&Tensor::from_slice2(&[[1.0, 0.0]; 5]), &labels).unwrap()
+    }
+
+    #[test]
+    fn neighbours_that_mostly_disagree_speak_against_a_label() {
+        let agreement = |label| known_axis().agreement(Question::Category, label, &[0, 1, 2, 3, 4]);
+        assert_eq!(agreement(0), Ok("3 of the 5 nearest known tickets are Network".to_owned()));
+        let against = "against it: only 2 of the 5 nearest known tickets are Security";
+        assert_eq!(agreement(1), Err(against.to_owned()));
+        let against = "against it: none of the 5 nearest known tickets is General";
+        assert_eq!(agreement(4), Err(against.to_owned()));
     }
 
     #[test]

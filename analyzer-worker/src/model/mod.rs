@@ -10,9 +10,11 @@
 //! - [`reading`]: a batch of tickets, read once
 //! - [`passages`]: the sentences of a text as runs of its word pieces
 //! - [`cues`]: wordings that the label guide's rules turn on
+//! - [`negation`]: what a text denies
 //! - [`features`]: what the questions' layers see of a ticket beside its text
 //! - [`tags`]: entities as tags of words
 //! - [`net`]: the layers on the encoder
+//! - [`favour`]: which cues speak for which label
 //! - [`heads`]: the layers with their meaning: labels, temperatures, thresholds
 //! - [`own`]: a team's own questions
 //! - [`known`]: the tickets the model learned from, to explain a decision by its neighbours
@@ -21,9 +23,11 @@ pub mod adapters;
 pub mod cues;
 pub mod embedder;
 pub mod encoder;
+pub mod favour;
 pub mod features;
 pub mod heads;
 pub mod known;
+pub mod negation;
 pub mod net;
 pub mod own;
 pub mod passages;

@@ -48,6 +48,12 @@ impl Net {
         &self.0[&format!("{layer}.{part}")]
     }
 
+    /// The layer of a question, `[labels, dimension + features]`.
+    #[must_use]
+    pub fn weights(&self, question: Question) -> &Tensor {
+        self.get(question.name(), "weight")
+    }
+
     fn linear(&self, layer: &str, input: &Tensor) -> Tensor {
         input.linear(self.get(layer, "weight"), Some(self.get(layer, "bias")))
     }
