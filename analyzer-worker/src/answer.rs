@@ -10,7 +10,7 @@ use crate::{
     labels::{CATEGORIES, KINDS, MOODS, MoodLabel, PRIORITIES, Question, ROUTES, urgency_range},
     language::Language,
     model::{Heads, heads::Decisions},
-    reasons::Reasons,
+    reasons::{Reasons, doubts},
 };
 
 /// Alternatives less probable than this are noise.
@@ -31,14 +31,19 @@ pub fn assemble(
 ) -> Result<Analysis, OutsideOfLabels> {
     let answer =
         Answer { heads, decisions, reasons: Reasons::new(heads, &decisions.neighbours, description) };
-    let priority = answer.choice(Question::Priority, &PRIORITIES)?;
-    let category = answer.choice(Question::Category, &CATEGORIES.map(str::to_owned))?;
+    let mut priority = answer.choice(Question::Priority, &PRIORITIES)?;
+    let mut category = answer.choice(Question::Category, &CATEGORIES.map(str::to_owned))?;
+    let doubts = doubts(language, &decisions.neighbours);
+    let needs_review = answer.is_unsure(&category, &priority) || !doubts.is_empty();
+    // First of all reasons: the others say why the model is sure of what it may not have understood.
+    category.reasons.splice(0..0, doubts.iter().cloned());
+    priority.reasons.splice(0..0, doubts);
     Ok(Analysis {
         kind: answer.choice(Question::Kind, &KINDS.map(str::to_owned))?,
         sentiment: mood(answer.probabilities(Question::Mood)?),
         urgency: urgency(decisions.urgency, priority.label),
         route: answer.route(priority.label)?,
-        needs_review: answer.is_unsure(&category, &priority) || heads.own().needs_review(&decisions.own),
+        needs_review: needs_review || heads.own().needs_review(&decisions.own),
         own: decisions.own.clone(),
         category,
         priority,

@@ -2,6 +2,7 @@
 
 use crate::{
     labels::Question,
+    language::Language,
     model::{
         Heads,
         cues::{self, Cue},
@@ -42,5 +43,34 @@ impl<'a> Reasons<'a> {
             Err(disagreeing) => reasons.push(disagreeing),
         }
         reasons
+    }
+}
+
+/// Why the model may not have understood a text, however sure it is.
+#[must_use]
+pub fn doubts(language: Language, neighbours: &Neighbours) -> Vec<String> {
+    let language = match language {
+        Language::Other(Some(language)) => {
+            Some(format!("the text is in {}, which the model has not learned", language.eng_name()))
+        }
+        Language::Other(None) => Some("the text is in a language that the model has not learned".to_owned()),
+        Language::English | Language::Unclear => None,
+    };
+    let strange = neighbours.are_far.then(|| "no known ticket reads like this one".to_owned());
+    language.into_iter().chain(strange).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_the_model_has_not_learned_is_doubted() {
+        let (near, far) = (Neighbours::default(), Neighbours { are_far: true, ..Neighbours::default() });
+        let german =
+            Language::of("Wir wurden gehackt, alle Dateien sind verschlüsselt, bitte sofort helfen!");
+        assert_eq!(doubts(german, &near), ["the text is in German, which the model has not learned"]);
+        assert_eq!(doubts(Language::Unclear, &far), ["no known ticket reads like this one"]);
+        assert!(doubts(Language::English, &near).is_empty() && doubts(Language::Unclear, &near).is_empty());
     }
 }

@@ -62,6 +62,33 @@ async fn reasons_never_quote_the_ticket() {
     assert!(!reasons.is_empty());
 }
 
+/// However sure the model is: it learned English only, and nothing of what has no words.
+#[tokio::test]
+async fn what_the_model_cannot_have_understood_needs_a_person() {
+    for (text, reason) in [
+        ("Wir wurden gehackt, alle Dateien sind verschlüsselt, bitte sofort helfen!", "in German"),
+        ("Le serveur est en panne, personne ne peut travailler.", "in French"),
+        ("El servidor está caído, nadie puede trabajar.", "in Spanish"),
+        ("我们被黑客攻击了,所有文件都被加密了,请马上帮忙!", "in Mandarin"),
+        ("Drucker druckt nicht", "no known ticket"),
+        ("12345 67890 !!! ???", "no known ticket"),
+    ] {
+        let answer = engine().analyze(request(text)).await.unwrap().analysis;
+        assert!(answer.needs_review, "{text}");
+        for reasons in [&answer.category.reasons, &answer.priority.reasons] {
+            assert!(reasons[0].contains(reason), "{text}: {reasons:?}");
+        }
+    }
+    for text in
+        [TICKET, "I forgot my password, how do I reset it?", "VPN error 809", "Badge does not open door"]
+    {
+        let answer = engine().analyze(request(text)).await.unwrap().analysis;
+        let reasons = [answer.category.reasons, answer.priority.reasons].concat();
+        let is_doubt = |reason: &String| reason.contains("not learned") || reason.contains("no known ticket");
+        assert!(!reasons.iter().any(is_doubt), "{text}: {reasons:?}");
+    }
+}
+
 /// Both were reasons, though the text says the opposite.
 #[tokio::test]
 async fn what_a_text_denies_is_no_reason() {

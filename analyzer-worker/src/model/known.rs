@@ -11,11 +11,19 @@ use crate::labels::Question;
 /// How many neighbours are asked.
 pub const NEIGHBOURS: usize = 5;
 
+/// A ticket less like its nearest neighbour than this is like none: the cosine that 1 of 500 of the known tickets stays below
+/// with the nearest of the other ones.
+const LEAST_LIKENESS: f32 = 0.44;
+/// The product of two equal vectors.
+const SAME: f32 = i16::MAX as f32 * i16::MAX as f32;
+
 /// The known tickets nearest to a ticket.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Neighbours {
     /// Their places, nearest first.
     pub tickets: Vec<usize>,
+    /// Even the nearest is unlike the ticket.
+    pub are_far: bool,
 }
 
 /// Embeddings and labels of known tickets.
@@ -51,7 +59,9 @@ impl Known {
             tickets.truncate(NEIGHBOURS);
         }
         tickets.sort_unstable();
-        Neighbours { tickets: tickets.into_iter().map(|(_, ticket)| ticket).collect() }
+        let are_far =
+            tickets.first().is_some_and(|(Reverse(nearest), _)| *nearest as f32 / SAME < LEAST_LIKENESS);
+        Neighbours { tickets: tickets.into_iter().map(|(_, ticket)| ticket).collect(), are_far }
     }
 
     /// How many of `neighbours` carry the label, in words.
@@ -119,6 +129,13 @@ mod tests {
         let labels = |question: Question| (question.name().to_owned(), vec![0, 0, 0, 1, 1]);
         let labels = Question::ALL.into_iter().map(labels).collect();
         Known::new(&Tensor::from_slice2(&[[1.0, 0.0]; 5]), &labels).unwrap()
+    }
+
+    #[test]
+    fn what_is_like_no_known_ticket_says_so() {
+        let nearest =
+            known_axis().nearest(&Tensor::from_slice2(&[[0.5, 0.75f64.sqrt()], [0.4, 0.84f64.sqrt()]]));
+        assert_eq!(nearest.iter().map(|near| near.are_far).collect::<Vec<_>>(), [false, true]);
     }
 
     #[test]
