@@ -40,7 +40,7 @@ pub fn assemble(
     priority.reasons.splice(0..0, doubts);
     Ok(Analysis {
         kind: answer.choice(Question::Kind, &KINDS.map(str::to_owned))?,
-        sentiment: mood(answer.probabilities(Question::Mood)?),
+        sentiment: answer.mood()?,
         urgency: urgency(decisions.urgency, priority.label),
         route: answer.route(priority.label)?,
         needs_review: needs_review || heads.own().needs_review(&decisions.own),
@@ -90,6 +90,13 @@ impl Answer<'_> {
         })
     }
 
+    fn mood(&self) -> Result<Mood, OutsideOfLabels> {
+        let mood = mood(self.probabilities(Question::Mood)?);
+        let is_it = |label: &MoodLabel| (label.sentiment, label.emotion) == (mood.label, mood.emotion);
+        let label = MOODS.iter().position(is_it).ok_or(OutsideOfLabels(Question::Mood.name()))?;
+        Ok(Mood { reasons: self.reasons.of(Question::Mood, label), ..mood })
+    }
+
     fn route(&self, priority: Priority) -> Result<Route, OutsideOfLabels> {
         let choice = self.choice(Question::Route, &ROUTES.map(str::to_owned))?;
         Ok(Route {
@@ -123,7 +130,20 @@ fn mood(probabilities: &[f32]) -> Mood {
     let fitting = moods.iter().filter(|(mood, _)| mood.sentiment == label);
     let emotion =
         best(fitting.map(|(mood, p)| (mood.emotion, *p))).map_or(Emotion::None, |(emotion, _)| emotion);
-    Mood { label, confidence: confidence.min(1.0), emotion, emotions: emotions(&moods) }
+    Mood {
+        label,
+        confidence: confidence.min(1.0),
+        emotion,
+        emotions: emotions(&moods),
+        alternatives: others(sums, label),
+        reasons: Vec::new(),
+    }
+}
+
+fn others(mut sums: [(Sentiment, f32); 3], decided: Sentiment) -> Vec<Scored<Sentiment>> {
+    sums.sort_by(|a, b| b.1.total_cmp(&a.1));
+    let others = sums.into_iter().filter(|(label, score)| *label != decided && *score >= LEAST_ALTERNATIVE);
+    others.map(|(label, score)| Scored { label, score }).collect()
 }
 
 fn best<T>(scored: impl IntoIterator<Item = (T, f32)>) -> Option<(T, f32)> {
@@ -149,8 +169,8 @@ fn urgency(raw: f32, priority: Priority) -> u8 {
 
 /// The rule of the channel, and what else speaks for it.
 fn reasoning(route: &str, priority: Priority, reasons: &[String]) -> String {
-    let reasons: String = reasons.iter().map(|reason| format!("; {reason}")).collect();
-    format!("{}{reasons}.", rule(route, priority))
+    let all = std::iter::once(rule(route, priority)).chain(reasons.iter().map(String::as_str));
+    all.collect::<Vec<_>>().join("; ") + "."
 }
 
 fn rule(route: &str, priority: Priority) -> &'static str {
@@ -173,6 +193,8 @@ mod tests {
         let mood = mood(&[0.1, 0.0, 0.0, 0.34, 0.28, 0.28]);
         assert_eq!(mood.label, Sentiment::Positive);
         assert!(matches!(mood.emotion, Emotion::Joy | Emotion::Satisfaction));
+        let others: Vec<_> = mood.alternatives.iter().map(|other| other.label).collect();
+        assert_eq!(others, [Sentiment::Negative, Sentiment::Neutral]);
     }
 
     #[test]

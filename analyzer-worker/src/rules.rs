@@ -44,6 +44,8 @@ pub fn degraded(request: &Request) -> Analysis {
             confidence: 0.5,
             emotion: Emotion::None,
             emotions: Emotions::default(),
+            alternatives: Vec::new(),
+            reasons: Vec::new(),
         },
         urgency: if priority == Priority::High { 7 } else { 5 },
         route: Route {

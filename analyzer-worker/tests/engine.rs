@@ -102,6 +102,17 @@ async fn what_a_text_denies_is_no_reason() {
 }
 
 #[tokio::test]
+async fn a_sentiment_has_reasons_and_alternatives() {
+    let text =
+        "Thank you for the quick help, but honestly, it took five calls and I am fed up with the hotline.";
+    let mood = engine().analyze(request(text)).await.unwrap().analysis.sentiment;
+    assert!(mood.reasons.iter().any(|reason| reason.contains("nearest known tickets")), "{mood:?}");
+    let all = mood.alternatives.iter().map(|other| other.score).sum::<f32>() + mood.confidence;
+    assert!((0.9..=1.001).contains(&all), "{mood:?}");
+    assert!(mood.alternatives.iter().all(|other| other.label != mood.label), "{mood:?}");
+}
+
+#[tokio::test]
 async fn a_channel_is_reasoned_with_what_speaks_for_it() {
     let answer = engine().analyze(request("How do I reset my password?")).await.unwrap().analysis;
     let reasoning = answer.route.reasoning;

@@ -51,6 +51,17 @@ async fn an_answer_has_the_four_plain_members_and_the_full_result() {
 }
 
 #[tokio::test]
+async fn a_text_the_model_has_not_learned_to_read_needs_a_person() {
+    let text = "Wir wurden gehackt, alle Dateien sind verschlüsselt, bitte sofort helfen!";
+    let body = json!({ "description": text, "requestType": "General" });
+    let (_, _, answer) = post(&service(), body.to_string()).await;
+    let analysis = &answer["analysis"];
+    assert_eq!((&analysis["needsReview"], &analysis["language"]), (&json!(true), &json!("de")));
+    let reason = "the text is in German, which the model has not learned";
+    assert_eq!(analysis["priority"]["reasons"][0], reason);
+}
+
+#[tokio::test]
 async fn what_cannot_be_analyzed_is_refused_with_a_problem() {
     let service = service();
     let long = "x".repeat(2001);

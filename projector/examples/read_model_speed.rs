@@ -310,6 +310,8 @@ fn answer(n: u128) -> AnalysisOf<(), ()> {
             confidence: 0.81,
             emotion: Emotion::Frustration,
             emotions: Emotions { frustration: 0.8, ..Emotions::default() },
+            alternatives: Vec::new(),
+            reasons: Vec::new(),
         },
         urgency: 1 + (n % 10) as u8,
         route: Route {

@@ -43,7 +43,7 @@ pub struct AnalysisOf<E, S> {
     pub summary: S,
     /// ISO 639-1 code of the text's language, `und` where it cannot be told.
     pub language: String,
-    /// No choice was sure enough: a person should look.
+    /// No choice was sure enough, or the text is like nothing the model learned: a person should look.
     pub needs_review: bool,
     /// The model could not run and rules answered; a later event replaces this one.
     pub degraded: bool,
@@ -199,6 +199,12 @@ pub struct Mood {
     pub emotion: Emotion,
     /// Strength of each emotion.
     pub emotions: Emotions,
+    /// The other attitudes, best first. Early analyses have none.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub alternatives: Vec<Scored<Sentiment>>,
+    /// Why, without quoting the ticket. Early analyses have none.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub reasons: Vec<String>,
 }
 
 /// Strength of each emotion, 0 to 1; what is left to 1 is no emotion.

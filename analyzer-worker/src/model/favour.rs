@@ -31,3 +31,31 @@ impl Favour {
         weight.is_some_and(|weight| *weight > 0.0)
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use tch::{Kind, Tensor};
+
+    use super::*;
+    use crate::model::heads::shape;
+
+    /// A net of zeros, but for what the first cue counts for Network.
+    fn net(first_cue: f64) -> Net {
+        let shape = shape(2);
+        let zeros = |dimensions: &[i64]| Tensor::zeros(dimensions, (Kind::Float, tch::Device::Cpu));
+        let tensors: BTreeMap<_, _> =
+            shape.tensors().into_iter().map(|(name, dimensions)| (name, zeros(&dimensions))).collect();
+        let place = tensors["category.weight"].size()[1] - number_of_cues() as i64;
+        let _ = tensors["category.weight"].get(0).get(place).fill_(first_cue);
+        Net::new(tensors, &shape).unwrap()
+    }
+
+    #[test]
+    fn a_cue_speaks_for_the_labels_it_counts_for() {
+        let (network, security) = (0, 1);
+        let is_for = |weight, label| Favour::new(&net(weight)).is_for(Question::Category, label, 0);
+        assert!(is_for(1.0, network) && !is_for(1.0, security));
+        assert!(!is_for(-1.0, network) && is_for(-1.0, security));
+        assert!(!Favour::new(&net(1.0)).is_for(Question::Category, network, 1), "another cue");
+    }
+}

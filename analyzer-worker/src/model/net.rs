@@ -49,7 +49,6 @@ impl Net {
     }
 
     /// The layer of a question, `[labels, dimension + features]`.
-    #[must_use]
     pub fn weights(&self, question: Question) -> &Tensor {
         self.get(question.name(), "weight")
     }

@@ -117,6 +117,8 @@ mod tests {
                 confidence: 0.8,
                 emotion: Emotion::None,
                 emotions: Emotions::default(),
+                alternatives: vec![],
+                reasons: vec![],
             },
             urgency: 7,
             route: Route {

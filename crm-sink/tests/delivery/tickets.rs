@@ -131,6 +131,8 @@ fn analysis(
             confidence: 0.8,
             emotion: Emotion::Frustration,
             emotions: Emotions::default(),
+            alternatives: vec![],
+            reasons: vec![],
         },
         urgency: 7,
         route: Route {

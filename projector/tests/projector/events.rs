@@ -168,6 +168,8 @@ fn answer(labels: Labels) -> AnalysisOf<(), ()> {
             confidence: 0.81,
             emotion: Emotion::Frustration,
             emotions: Emotions { frustration: 0.8, ..Emotions::default() },
+            alternatives: vec![],
+            reasons: vec![],
         },
         urgency: 8,
         route: Route {

@@ -44,8 +44,10 @@ pub(super) fn check(answer: &TicketAnalyzed) -> Result<(), Rejection> {
 /// A sentiment's labels are types, which allow nothing else.
 pub(super) fn check_mood(mood: &Mood) -> Result<(), Rejection> {
     let emotions = mood.emotions;
-    [mood.confidence, emotions.joy, emotions.anger, emotions.frustration, emotions.satisfaction]
-        .into_iter()
+    let strengths = [emotions.joy, emotions.anger, emotions.frustration, emotions.satisfaction];
+    ranked(&mood.label, mood.confidence, &mood.alternatives, |sentiment| sentiment.name())
+        .map(|(_, probability)| probability)
+        .chain(strengths)
         .try_for_each(|probability| check_probability("sentiment", probability))
 }
 

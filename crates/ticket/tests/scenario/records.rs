@@ -2,7 +2,7 @@
 
 use schemas::{
     Position, TicketEvent,
-    analysis::{Choice, Entity, Priority, Scored},
+    analysis::{Choice, Entity, Priority, Scored, Sentiment},
     event::{
         AnalysisFailed, CommentAnalyzed, CrmDeliveryAttempted, CrmDeliveryParked, CrmRecordCreated,
         CrmRecordLost, CrmRecordUpdated, TicketAnalyzed,
@@ -153,6 +153,10 @@ fn an_alternative_of_impossible_probability_is_refused() {
     refused(
         |answer| answer.priority.alternatives = scored(Priority::Low, 1.1),
         &Rejection::ImpossibleAnalysis("priority"),
+    );
+    refused(
+        |answer| answer.sentiment.alternatives = scored(Sentiment::Positive, 1.1),
+        &Rejection::ImpossibleAnalysis("sentiment"),
     );
     refused(
         |answer| answer.route.alternatives = scored("co-browse".into(), -0.1),

@@ -40,6 +40,8 @@ pub(crate) fn analysis(revision: &str) -> Box<TicketAnalyzed> {
             confidence: 0.8,
             emotion: Emotion::None,
             emotions: Emotions::default(),
+            alternatives: vec![],
+            reasons: vec![],
         },
         urgency: 7,
         route: Route {
