@@ -156,7 +156,6 @@ mod tests {
             "Please help",
             "It doesn’t work",
             "Our tills are dead, customers are queuing, all shops stand still!",
-            "Our tills are dead, customers are queuing, all shops stand still!",
             "WiFi not working",
         ] {
             assert_eq!(Language::of(text), Language::English, "{text}");

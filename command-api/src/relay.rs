@@ -132,7 +132,7 @@ impl Relay {
             self.progress.halt(reason.clone());
             let cause = format!("{:#}", anyhow::Error::from(failure));
             tracing::warn!(cause, "the relay pauses");
-            stop.run_until_cancelled(self.note_halt(&reason)).await;
+            stop.run_until_cancelled(halts::note(self.store.pool(), STAGE, &reason)).await;
             stop.run_until_cancelled(sleep(pause)).await;
         }
         Ok(())
@@ -146,13 +146,6 @@ impl Relay {
         }
         self.progress.reset(self.progress.position());
         acquired.await
-    }
-
-    /// Tells whoever asks from outside.
-    async fn note_halt(&self, reason: &str) {
-        if let Err(error) = halts::note(self.store.pool(), STAGE, reason).await {
-            tracing::debug!(%error, "cannot note why the relay halted");
-        }
     }
 
     /// `began_at` is where the stream stood when the last run began, if its fence ended that run.
@@ -224,8 +217,8 @@ impl Relay {
         Ok(self.bus.tail().await?)
     }
 
-    /// Whether what the stream lacks may be healed now: somebody who deletes messages all the time shall not have the whole log published
-    /// all the time.
+    /// Whether what the stream lacks may be healed now: somebody who deletes messages all the time shall not have the whole
+    /// log published all the time.
     fn may_heal(&self) -> bool {
         let mut healed_at = self.healed_at.lock().unwrap_or_else(PoisonError::into_inner);
         let may = healed_at.is_none_or(|healed_at| healed_at.elapsed() > HEAL);

@@ -187,8 +187,9 @@ impl EventStore {
         let kept =
             self.states.get::<Loaded<S>>(ticket).filter(|kept| kept.version <= last).unwrap_or_default();
         let since = self.read_stream(ticket, Version(kept.version.0 + 1)).await?;
+        let is_news = !since.is_empty() && last == NEWEST;
         let loaded = kept.after(since, last, evolve)?;
-        if last == NEWEST {
+        if is_news {
             self.states.keep(ticket, loaded.clone());
         }
         Ok(loaded)

@@ -19,20 +19,19 @@ pub struct Halt {
     pub ago_s: f64,
 }
 
-/// Notes that a stage halted.
-///
-/// # Errors
-/// As [`StoreError`].
-pub async fn note(pool: &PgPool, stage: &str, reason: &str) -> Result<(), StoreError> {
-    sqlx::query!(
+/// Notes that a stage halted, if the database that may be the reason can keep it.
+pub async fn note(pool: &PgPool, stage: &str, reason: &str) {
+    let noted = sqlx::query!(
         "insert into subscription.halts (name, reason) values ($1, $2)
          on conflict (name) do update set reason = excluded.reason, halted_at = clock_timestamp()",
         stage,
         reason,
     )
     .execute(pool)
-    .await?;
-    Ok(())
+    .await;
+    if let Err(error) = noted {
+        tracing::debug!(stage, %error, "cannot note why it halted");
+    }
 }
 
 /// Who halted a moment ago, and has not moved since.

@@ -154,14 +154,7 @@ pub(crate) async fn lead<F>(
             tracing::error!(stage = stage.name, cause, "halted; beginning again from the checkpoint");
         }
         leadership.release().await;
-        stop.run_until_cancelled(note(stage, &reason)).await;
+        stop.run_until_cancelled(halts::note(stage.store.pool(), stage.name, &reason)).await;
         stop.run_until_cancelled(tokio::time::sleep(pause)).await;
-    }
-}
-
-/// Tells whoever asks from outside, if the database that may be the reason can keep it.
-async fn note(stage: &Stage, reason: &str) {
-    if let Err(error) = halts::note(stage.store.pool(), stage.name, reason).await {
-        tracing::debug!(stage = stage.name, %error, "cannot note why it halted");
     }
 }

@@ -128,8 +128,8 @@ async fn why_stuck_tells_the_stream_of_another_log_from_one_that_ends_where_the_
 async fn why_stuck_says_why_who_is_halted_is_and_that_its_process_runs() {
     let hub = hub_with_parked_events().await;
     let pool = hub.store.pool();
-    halts::note(pool, "relay", "the stream belongs to another log").await.unwrap();
-    halts::note(pool, STAGE, "stopped at position 5: no model").await.unwrap();
+    halts::note(pool, "relay", "the stream belongs to another log").await;
+    halts::note(pool, STAGE, "stopped at position 5: no model").await;
     checkpoint::load(pool, "projector-tickets").await.unwrap();
     let projector = database::pool(hub.database.url(), "projector", 1).unwrap();
     let _connected = projector.acquire().await.unwrap();
