@@ -50,6 +50,9 @@ pub(super) async fn run(rebuild: &Rebuild, build: &Build, observe: Observer<'_>)
         return Ok(false);
     }
     observe(Step::Indexes);
+    if !make_indexes(rebuild, build).await? {
+        return Ok(false);
+    }
     finish(rebuild, build).await?;
     Ok(true)
 }
@@ -83,16 +86,37 @@ async fn first_projected(
     last: &str,
 ) -> Result<FirstProjected, sqlx::Error> {
     let rows = sqlx::query!(
-        "select ticket_id, version, projected_at from projector.timeline where ticket_id between $1 and $2",
+        "select position, projected_at from projector.timeline where ticket_id between $1 and $2",
         first,
         last,
     )
     .fetch_all(connection)
     .await?;
-    Ok(rows.into_iter().map(|row| ((row.ticket_id, row.version), row.projected_at)).collect())
+    Ok(rows.into_iter().map(|row| (row.position, row.projected_at)).collect())
 }
 
-/// Keys and indexes, all tables at once, then the counters. What an interrupted run has done is not done again.
+/// Indexes, as many at once as there are workers, whichever tables they are of; false when it was told to stop.
+async fn make_indexes(rebuild: &Rebuild, build: &Build) -> anyhow::Result<bool> {
+    let mut missing =
+        place::missing_indexes(&mut rebuild.connection().await?, build.place, &build.projections).await?;
+    missing.reverse();
+    let missing = Mutex::new(missing);
+    let next = || missing.lock().unwrap_or_else(PoisonError::into_inner).pop();
+    let worker = async || -> anyhow::Result<bool> {
+        let mut connection = rebuild.connection().await?;
+        while let Some(index) = next() {
+            if rebuild.stop.is_cancelled() {
+                return Ok(false);
+            }
+            place::make_index(&mut connection, build.place, &index).await?;
+        }
+        Ok(true)
+    };
+    let workers = try_join_all((0..rebuild.pace.workers).map(|_| worker())).await?;
+    Ok(workers.into_iter().all(|is_done| is_done))
+}
+
+/// Keys, all tables at once, then the counters. What an interrupted run has done is not done again.
 async fn finish(rebuild: &Rebuild, build: &Build) -> anyhow::Result<()> {
     let of_table = async |table| -> anyhow::Result<()> {
         Ok(place::index(&mut rebuild.connection().await?, build.place, table).await?)

@@ -1,8 +1,6 @@
 //! What happened since: the tickets it touched are folded once more, from their first event on, and replaced. The
 //! same makes a part of the live tables anew.
 
-use std::collections::HashMap;
-
 use event_store::read::streams::{streams_of, touched_between};
 use schemas::{Position, TicketId};
 use sqlx::{AssertSqlSafe, Connection as _, PgConnection};
@@ -122,13 +120,12 @@ async fn first_projected(
     tickets: &[TicketId],
 ) -> Result<FirstProjected, sqlx::Error> {
     let rows = sqlx::query!(
-        "select ticket_id, version, projected_at from projector.timeline where ticket_id = any($1)",
+        "select position, projected_at from projector.timeline where ticket_id = any($1)",
         &ids(tickets),
     )
     .fetch_all(connection)
     .await?;
-    let rows = rows.into_iter().map(|row| ((row.ticket_id, row.version), row.projected_at));
-    Ok(rows.collect::<HashMap<_, _>>())
+    Ok(rows.into_iter().map(|row| (row.position, row.projected_at)).collect())
 }
 
 fn ids(tickets: &[TicketId]) -> Vec<String> {

@@ -7,10 +7,10 @@ use chrono::{DateTime, Utc};
 use event_store::PersonalKeys;
 use schemas::{Envelope, Position};
 use service_host::clock;
-use sqlx::{AssertSqlSafe, PgConnection};
+use sqlx::{AssertSqlSafe, PgConnection, types::Json};
 use tokio::runtime::Handle;
 
-use super::{copy_text::Rows, place::PARTS};
+use super::{copy::Rows, place::PARTS};
 use crate::{
     projection::{
         contract::{Contract, REQUESTERS, SEARCH, SIMILAR, STATISTICS, TICKETS, TIMELINE},
@@ -36,8 +36,8 @@ const STATISTICS_COLUMNS: &str = "grain, at, dimension, label, other, count";
 const REQUESTERS_COLUMNS: &str = "requester_id, tickets, open_tickets, negative_tickets, reopened_tickets, \
      first_ticket_at, last_ticket_at, last_number";
 
-/// When events were first projected: the one thing in a read model that is no function of the log, so it is taken over.
-pub(super) type FirstProjected = HashMap<(String, i32), DateTime<Utc>>;
+/// When events were first projected, by position: the one thing in a read model that is no function of the log, so it is taken over.
+pub(super) type FirstProjected = HashMap<i64, DateTime<Utc>>;
 
 /// The rows of some tickets, ready to be copied.
 #[derive(Debug, Default)]
@@ -81,12 +81,12 @@ impl Streams {
                 let ticket = fold_stream(stream, &ring, self.counted, &mut changes);
                 if let Some(folded) = ticket {
                     built.ticket(&folded.ticket)?;
-                    built.embedding(&folded);
+                    built.embedding(&folded)?;
                     built.words(folded.ticket);
                 }
                 built.entries(stream, &self.first_projected)?;
             }
-            built.counters(&changes);
+            built.counters(&changes)?;
             Ok(built)
         })
         .await?
@@ -109,11 +109,8 @@ impl Built {
             (&STATISTICS, parts(&STATISTICS), STATISTICS_COLUMNS, self.statistics),
             (&REQUESTERS, parts(&REQUESTERS), REQUESTERS_COLUMNS, self.requesters),
         ] {
-            if projections.contains(&contract) && !rows.is_empty() {
-                let statement = format!("copy {schema}.{table} ({columns}) from stdin");
-                let mut copy = connection.copy_in_raw(&statement).await?;
-                copy.send(rows.into_bytes()).await?;
-                copy.finish().await.with_context(|| format!("copying into {table}"))?;
+            if projections.contains(&contract) {
+                rows.copy(connection, &format!("{schema}.{table}"), columns).await?;
             }
         }
         // There is one list of them, the live one: what is only compared leaves it as it is.
@@ -126,30 +123,34 @@ impl Built {
         Ok(())
     }
 
-    fn ticket(&mut self, t: &Ticket) -> serde_json::Result<()> {
+    fn ticket(&mut self, t: &Ticket) -> anyhow::Result<()> {
         self.label_sets.note(t);
         let rows = &mut self.tickets;
-        rows.text(&t.id).plain(t.number).text(&t.requester_id);
-        rows.maybe_text(t.name.as_deref()).maybe_text(t.email.as_deref());
-        rows.maybe_text(t.description.as_deref()).maybe_text(t.summary.as_deref());
-        rows.maybe_json(t.entities.as_ref())?.text(&t.request_type).text(&t.status);
-        rows.maybe_text(t.category.as_deref()).maybe_text(t.priority.as_deref());
-        rows.maybe_text(t.sentiment.as_deref()).maybe_text(t.kind.as_deref()).maybe_text(t.route.as_deref());
-        rows.maybe_plain(t.urgency).maybe_json(t.analysis.as_ref())?.plain(t.needs_review).plain(t.degraded);
-        rows.maybe_text(t.crm_system.as_deref()).maybe_text(t.crm_record_id.as_deref()).text(&t.crm_status);
-        rows.time(t.created_at).maybe_time(t.analyzed_at).maybe_time(t.crm_delivered_at).time(t.updated_at);
-        rows.plain(t.position).plain(t.version).maybe_text(t.assignee.as_deref());
-        rows.maybe_json(t.corrections.as_ref())?.maybe_text(t.language.as_deref());
-        rows.maybe_time(t.resolved_at).plain(t.resolutions).plain(t.reopenings).maybe_plain(t.satisfaction);
-        rows.end();
-        Ok(())
+        rows.field(&t.id).field(t.number).field(&t.requester_id).field(&t.name).field(&t.email);
+        rows.field(&t.description)
+            .field(&t.summary)
+            .field(&t.entities)
+            .field(&t.request_type)
+            .field(&t.status);
+        rows.field(&t.category).field(&t.priority).field(&t.sentiment).field(&t.kind).field(&t.route);
+        rows.field(t.urgency).field(&t.analysis).field(t.needs_review).field(t.degraded).field(&t.crm_system);
+        rows.field(&t.crm_record_id).field(&t.crm_status).field(t.created_at).field(t.analyzed_at);
+        rows.field(t.crm_delivered_at)
+            .field(t.updated_at)
+            .field(t.position)
+            .field(t.version)
+            .field(&t.assignee);
+        rows.field(&t.corrections).field(&t.language).field(t.resolved_at).field(t.resolutions);
+        rows.field(t.reopenings).field(t.satisfaction);
+        rows.end()
     }
 
-    fn embedding(&mut self, folded: &Folded) {
-        let Place::Now(Some(embedding)) = &folded.embedding else { return };
+    fn embedding(&mut self, folded: &Folded) -> anyhow::Result<()> {
+        let Place::Now(Some(embedding)) = &folded.embedding else { return Ok(()) };
         let (ticket, rows) = (&folded.ticket, &mut self.embeddings);
-        rows.text(&ticket.id).plain(ticket.number).time(ticket.created_at).text(&embedding.space);
-        rows.plain(embedding.scale).bytes(&bytes(&embedding.steps())).end();
+        rows.field(&ticket.id).field(ticket.number).field(ticket.created_at).field(&embedding.space);
+        rows.field(embedding.scale).field(bytes(&embedding.steps()));
+        rows.end()
     }
 
     fn words(&mut self, ticket: Ticket) {
@@ -166,31 +167,30 @@ impl Built {
         let now = clock::now();
         for fact in stream {
             let entry = Entry::new(fact.event, fact.says.as_ref()).with_context(|| place(fact.event))?;
-            let key = (entry.ticket_id, entry.version);
-            let projected_at = first_projected.get(&key).copied().unwrap_or(now);
+            let projected_at = first_projected.get(&entry.position).copied().unwrap_or(now);
             let rows = &mut self.timeline;
-            rows.text(&key.0).plain(key.1).plain(entry.position).plain(entry.event_id);
-            rows.text(&entry.r#type).time(entry.recorded_at).time(projected_at).text(&entry.actor);
-            rows.maybe_text(entry.traceparent.as_deref());
-            rows.maybe_text(entry.details.as_ref().map(|details| details.get()));
-            rows.maybe_json(entry.sealed.as_ref())?.end();
+            rows.field(&entry.ticket_id).field(entry.version).field(entry.position).field(entry.event_id);
+            rows.field(&entry.r#type).field(entry.recorded_at).field(projected_at).field(&entry.actor);
+            rows.field(&entry.traceparent).field(entry.details.as_ref().map(Json)).field(&entry.sealed);
+            rows.end()?;
         }
         Ok(())
     }
 
-    fn counters(&mut self, changes: &Changes) {
+    fn counters(&mut self, changes: &Changes) -> anyhow::Result<()> {
         for cell in changes.cells() {
             let rows = &mut self.statistics;
-            rows.text(cell.grain).time(cell.at).text(cell.count.dimension).text(&cell.count.label);
-            rows.text(&cell.count.other).plain(cell.change).end();
+            rows.field(cell.grain).field(cell.at).field(cell.count.dimension).field(&cell.count.label);
+            rows.field(&cell.count.other).field(cell.change).end()?;
         }
         for (id, RequesterChange { share, first_ticket_at, last_ticket_at, last_number }) in
             changes.requesters()
         {
             let rows = &mut self.requesters;
-            rows.text(id).plain(share.tickets).plain(share.open).plain(share.negative).plain(share.reopened);
-            rows.time(*first_ticket_at).time(*last_ticket_at).plain(last_number).end();
+            rows.field(id).field(share.tickets).field(share.open).field(share.negative).field(share.reopened);
+            rows.field(first_ticket_at).field(last_ticket_at).field(last_number).end()?;
         }
+        Ok(())
     }
 }
 

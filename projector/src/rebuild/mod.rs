@@ -12,7 +12,7 @@
 //! - `turn`: one rebuild at a time
 //! - [`place`]: where a read model stands, and its tables there
 //! - [`plan`]: what is to be done, kept so that it can be resumed
-//! - `fold`: streams become rows; `copy_text`: rows become `COPY`
+//! - `fold`: streams become rows; `copy`: rows go to their tables
 //! - `build`: the portions, in parallel; then indexes and counters
 //! - `catch_up`: what happened since; also a part of the live tables
 //! - [`digest`]: whether two read models are equal
@@ -20,7 +20,7 @@
 
 mod build;
 mod catch_up;
-mod copy_text;
+mod copy;
 pub mod digest;
 mod exchange;
 mod fold;

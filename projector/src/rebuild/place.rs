@@ -73,7 +73,32 @@ pub(super) async fn create_parts(connection: &mut PgConnection, place: Place) ->
     query.execute(connection).await.map(drop)
 }
 
-/// Gives a table the keys and indexes of the live one that it lacks, and looks at what it holds.
+/// The indexes of the live tables of `projections` that those in `place` lack, the largest first.
+pub(super) async fn missing_indexes(
+    connection: &mut PgConnection,
+    place: Place,
+    projections: &[&'static Contract],
+) -> Result<Vec<String>, sqlx::Error> {
+    let tables = tables(projections);
+    let query = sqlx::query_scalar!(
+        r#"select name as "name!" from projector.missing_in_build($1, $2) name"#,
+        place.schema(),
+        &tables,
+    );
+    query.fetch_all(connection).await
+}
+
+/// Makes an index as the live one of this name. Several may be made at once.
+pub(super) async fn make_index(
+    connection: &mut PgConnection,
+    place: Place,
+    name: &str,
+) -> Result<(), sqlx::Error> {
+    let query = sqlx::query!("select projector.make_index_of_build($1, $2)", place.schema(), name);
+    query.execute(connection).await.map(drop)
+}
+
+/// Gives a table that has its indexes the keys of the live one, and looks at what it holds.
 pub(super) async fn index(
     connection: &mut PgConnection,
     place: Place,
