@@ -185,6 +185,13 @@ async fn a_rebuild_that_is_stopped_after_its_last_portion_becomes_live_no_more()
     let ended = rebuild.build(Place::Next, &PROJECTIONS, &stop_at_the_indexes).await.unwrap();
     assert_eq!(ended, Ended::Cancelled);
     let table = live_table(&hub, "tickets").await;
+    assert!(hub.rebuild().exchange(Place::Next).await.is_err(), "it has no indexes yet");
+    let steps = Mutex::new(vec![]);
+    let goes_on = hub.rebuild();
+    let ended = goes_on.build(Place::Next, &PROJECTIONS, &|step| steps.lock().unwrap().push(step)).await;
+    assert!(matches!(ended.unwrap(), Ended::Built(_)));
+    let first = steps.lock().unwrap()[0];
+    assert!(matches!(first, Step::Portions { done, of } if done == of), "{first:?}");
     assert!(rebuild.compare(Place::Next, &|_| {}).await.unwrap_err().is::<Stopped>());
     assert!(rebuild.exchange(Place::Next).await.unwrap_err().is::<Stopped>());
     assert!(rebuild.tickets(&[ticket_id(1)]).await.unwrap_err().is::<Stopped>());
