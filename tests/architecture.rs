@@ -14,8 +14,9 @@ const MAY_USE: &[(&str, &[&str])] = &[
     ("event-store", &["schemas", "crash-points"]),
     ("event-bus", &["schemas", "crash-points"]),
     ("subscription", &["schemas", "event-store", "event-bus", "crash-points"]),
-    ("service-host", &[]),
+    ("service-host", &["open-files"]),
     ("crash-points", &[]),
+    ("open-files", &[]),
     ("integer-encoder", &[]),
     ("command-api", SERVICE),
     (
@@ -34,7 +35,7 @@ const MAY_USE: &[(&str, &[&str])] = &[
     ("projector", SERVICE),
     ("crm-sink", SERVICE),
     ("zoho-mock", &[]),
-    ("local-stack", &[]),
+    ("local-stack", &["open-files"]),
     // Its `crm` commands are the sink's own functions: the work list's SQL and Zoho's rules stay in one place. So are those
     // of `rebuild` the projector's.
     (
@@ -54,8 +55,16 @@ const MAY_USE: &[(&str, &[&str])] = &[
 ];
 
 /// A service stands on the crates and on no other service.
-const SERVICE: &[&str] =
-    &["schemas", "ticket", "event-store", "event-bus", "subscription", "service-host", "crash-points"];
+const SERVICE: &[&str] = &[
+    "schemas",
+    "ticket",
+    "event-store",
+    "event-bus",
+    "subscription",
+    "service-host",
+    "crash-points",
+    "open-files",
+];
 
 /// What the pure domain may use besides the contracts: no runtime, no database, no clock, no randomness.
 const PURE: &[&str] = &["schemas", "thiserror", "email_address"];

@@ -14,7 +14,7 @@ use tokio::net::TcpListener;
 use tokio_util::sync::CancellationToken;
 use tower_http::{catch_panic::CatchPanicLayer, timeout::RequestBodyTimeoutLayer};
 
-use crate::{cors::Cors, open_files, problem::Problem};
+use crate::{cors::Cors, problem::Problem};
 
 /// Bytes a body may have; routes that take more say so themselves.
 pub const BODY_LIMIT: usize = 64 * 1024;
@@ -33,7 +33,9 @@ pub async fn serve(
     cors: Cors,
     stop: CancellationToken,
 ) -> anyhow::Result<()> {
-    tracing::info!(address = %listener.local_addr()?, open_files = open_files::raise(), "serving");
+    // Not within the line of the log: where nobody reads that, nothing in it is done.
+    let open_files = open_files::raise();
+    tracing::info!(address = %listener.local_addr()?, open_files, "serving");
     // A router served as it is would be made anew for every connection: 100 kB for each idle listener.
     let service = dress(router, &cors).into_make_service();
     axum::serve(listener, service).with_graceful_shutdown(stop.cancelled_owned()).await?;
@@ -136,5 +138,23 @@ fn method_name(method: &Method) -> &'static str {
         Method::HEAD => "HEAD",
         Method::OPTIONS => "OPTIONS",
         _ => "other",
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
+
+    use super::*;
+
+    #[tokio::test]
+    async fn a_service_may_open_as_many_connections_as_the_system_allows_whatever_it_logs() {
+        let Rlimit { maximum, .. } = getrlimit(Resource::Nofile);
+        setrlimit(Resource::Nofile, Rlimit { current: Some(512), maximum }).unwrap();
+        let stop = CancellationToken::new();
+        stop.cancel();
+        let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+        serve(listener, Router::new(), Cors::none(), stop).await.unwrap();
+        assert_eq!(getrlimit(Resource::Nofile).current, maximum);
     }
 }

@@ -4,7 +4,6 @@
 //! - [`settings`]: the settings all services share, and the loopback guard
 //! - [`telemetry`]: logs and metrics
 //! - [`shutdown`]: one stop signal, and tasks whose end is noticed
-//! - [`open_files`]: how many connections a process may have
 //! - [`wait`]: starting before one's dependencies
 //! - [`health`]: liveness, readiness, and the state of each dependency
 //! - [`http`]: serving a router with the house's limits and headers
@@ -19,7 +18,6 @@ pub mod cors;
 pub mod health;
 pub mod http;
 pub mod json;
-pub mod open_files;
 pub mod openapi;
 pub mod problem;
 pub mod settings;

@@ -11,7 +11,6 @@ pub mod notice;
 use std::{collections::VecDeque, sync::Arc};
 
 use schemas::Position;
-use service_host::open_files;
 use sqlx::PgPool;
 use subscription::Progress;
 use tokio::sync::{Mutex, OwnedSemaphorePermit, Semaphore};

@@ -131,6 +131,15 @@ async fn the_gateway_is_healthy_without_its_upstreams_and_closes_on_drop() {
 }
 
 #[tokio::test]
+async fn the_gateway_may_open_as_many_connections_as_the_system_allows() {
+    use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
+    let Rlimit { maximum, .. } = getrlimit(Resource::Nofile);
+    setrlimit(Resource::Nofile, Rlimit { current: Some(512), maximum }).unwrap();
+    let _gateway = gateway(nobody(), nobody()).await;
+    assert_eq!(getrlimit(Resource::Nofile).current, maximum);
+}
+
+#[tokio::test]
 async fn a_request_without_a_path_does_no_harm() {
     use tokio::io::{AsyncReadExt, AsyncWriteExt};
     let gateway = gateway(nobody(), upstream("queries").await).await;

@@ -49,6 +49,9 @@ impl Gateway {
         let doing = || format!("listen on {address} for the gateway");
         let listener = TcpListener::bind(address).await.doing(doing)?;
         let address = listener.local_addr().doing(doing)?;
+        // Each client is two connections here, one of them to a service.
+        let open_files = open_files::raise();
+        tracing::debug!(%address, open_files, "the gateway listens");
         let service = router(upstreams).into_make_service_with_connect_info::<SocketAddr>();
         let (open, closed) = oneshot::channel();
         let serving = axum::serve(listener, service).with_graceful_shutdown(async { drop(closed.await) });
