@@ -1,14 +1,9 @@
 //! Why a stage stopped moving.
 
-use std::time::Duration;
-
 use event_store::StoreError;
 use schemas::Position;
 
-use crate::{
-    checkpoint::Overtaken,
-    stage::{POLL, SWEEP},
-};
+use crate::checkpoint::Overtaken;
 
 /// What ends a run of a stage; the next run begins at the checkpoint.
 #[derive(Debug, thiserror::Error)]
@@ -59,9 +54,13 @@ impl Failure {
         matches!(self, Self::Stopped { .. } | Self::BeyondTheLog { .. })
     }
 
-    /// Before beginning again: what an operator has to mend is not mended within a second.
-    pub(crate) const fn pause(&self) -> Duration {
-        if self.needs_an_operator() { SWEEP } else { POLL }
+    /// Where it left the checkpoint, if it tells: going on from elsewhere may not fail.
+    pub(crate) const fn place(&self) -> Option<Position> {
+        match self {
+            Self::Apply { after, .. } => Some(*after),
+            Self::BeyondTheLog { at, .. } => Some(*at),
+            Self::Store(_) | Self::Overtaken(_) | Self::Deposed | Self::Stopped { .. } => None,
+        }
     }
 }
 

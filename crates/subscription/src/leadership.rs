@@ -13,6 +13,7 @@ use crate::{
     checkpoint,
     failure::Failure,
     halts,
+    pause::{Pauses, rest},
     stage::{Progress, Stage},
 };
 
@@ -137,13 +138,14 @@ pub(crate) async fn lead<F>(
 ) where
     F: Future<Output = Result<Infallible, Failure>>,
 {
+    let mut pauses = Pauses::default();
     while let Some(leadership) = stand_by(stage, progress, stop).await {
         let failure = tokio::select! {
             () = stop.cancelled() => return leadership.release().await,
             () = leadership.lost() => Failure::Deposed,
             Err(failure) = work() => failure,
         };
-        let pause = failure.pause();
+        let (pause, place) = (pauses.after(&failure), failure.place());
         let reason = failure.to_string();
         progress.halt(reason.clone());
         let needs_an_operator = failure.needs_an_operator();
@@ -155,6 +157,6 @@ pub(crate) async fn lead<F>(
         }
         leadership.release().await;
         stop.run_until_cancelled(halts::note(stage.store.pool(), stage.name, &reason)).await;
-        stop.run_until_cancelled(tokio::time::sleep(pause)).await;
+        stop.run_until_cancelled(rest(stage.store.pool(), stage.name, place, pause)).await;
     }
 }

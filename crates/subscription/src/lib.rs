@@ -11,6 +11,7 @@
 //! - [`exceptions`]: events passed without being finished: waiting for a retry, or parked
 //! - [`parked`]: what an operator does with them
 //! - [`halts`]: why a stage does not move, for whoever asks from outside
+//! - `pause`: how long it waits before it begins again
 //! - [`leadership`]: at most one process per stage
 
 pub mod checkpoint;
@@ -20,6 +21,7 @@ pub mod halts;
 pub mod leadership;
 mod order;
 pub mod parked;
+mod pause;
 pub mod projection;
 pub mod reaction;
 pub mod source;
