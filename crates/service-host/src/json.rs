@@ -2,8 +2,8 @@
 //! framework's plain text.
 
 use axum::{
-    extract::{FromRequest, FromRequestParts, Request},
-    http::{StatusCode, request::Parts},
+    extract::{FromRequest, Request},
+    http::StatusCode,
 };
 use bytes::Bytes;
 use serde::de::DeserializeOwned;
@@ -78,25 +78,6 @@ fn depth(bytes: &[u8]) -> usize {
         deepest = deepest.max(now);
     }
     deepest
-}
-
-/// Query parameters of type `T`; unknown or malformed ones are refused with a problem.
-#[derive(Debug)]
-pub struct QueryParams<T>(pub T);
-
-impl<T: DeserializeOwned, S: Send + Sync> FromRequestParts<S> for QueryParams<T> {
-    type Rejection = Problem;
-
-    async fn from_request_parts(parts: &mut Parts, state: &S) -> Result<Self, Problem> {
-        axum::extract::Query::from_request_parts(parts, state)
-            .await
-            .map(|axum::extract::Query(value)| Self(value))
-            .map_err(|rejection| {
-                let why = std::error::Error::source(&rejection)
-                    .map_or_else(|| rejection.to_string(), ToString::to_string);
-                Problem::bad_request(format!("the query cannot be read: {why}"))
-            })
-    }
 }
 
 #[cfg(test)]

@@ -9,6 +9,7 @@
 //! - [`http`]: serving a router with the house's limits and headers
 //! - [`cors`]: which web pages may call
 //! - [`json`]: request bodies, refused with an explanation
+//! - [`query`]: query parameters, refused by name
 //! - [`problem`]: the one shape of every error answer
 //! - [`openapi`]: routes and their description, from the same types
 //! - [`clock`]: the only place that asks what time it is
@@ -20,6 +21,7 @@ pub mod http;
 pub mod json;
 pub mod openapi;
 pub mod problem;
+pub mod query;
 pub mod settings;
 pub mod shutdown;
 pub mod telemetry;

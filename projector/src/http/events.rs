@@ -5,7 +5,7 @@ use axum::extract::State;
 use event_store::PersonalKeys;
 use schemas::EventId;
 use serde_json::Value;
-use service_host::{Problem, json::QueryParams};
+use service_host::{Problem, query::QueryParams};
 
 use super::{AppState, answer::Answer, freshness::FreshParams};
 use crate::{

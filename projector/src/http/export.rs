@@ -3,7 +3,7 @@
 use axum::{extract::State, response::Response};
 use futures::stream;
 use serde::Serialize;
-use service_host::{Problem, json::QueryParams};
+use service_host::{Problem, query::QueryParams};
 
 use super::{
     AppState,

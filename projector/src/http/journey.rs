@@ -7,7 +7,7 @@ use schemars::JsonSchema;
 use schemas::TicketEvent;
 use serde::Serialize;
 use serde_json::Value;
-use service_host::{Problem, json::QueryParams};
+use service_host::{Problem, query::QueryParams};
 use uuid::Uuid;
 
 use super::{AppState, answer::Answer, freshness::FreshParams};

@@ -1,7 +1,7 @@
 //! `GET /api/tickets`: filtered, searched, sorted, by pages in both directions.
 
 use axum::{extract::State, http::HeaderMap, response::Response};
-use service_host::{Problem, json::QueryParams};
+use service_host::{Problem, query::QueryParams};
 
 use super::{
     AppState,

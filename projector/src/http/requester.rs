@@ -3,7 +3,7 @@
 use axum::extract::State;
 use schemars::JsonSchema;
 use serde::Serialize;
-use service_host::{Problem, json::QueryParams};
+use service_host::{Problem, query::QueryParams};
 
 use super::{AppState, answer::Answer, brief::Brief, freshness::FreshParams, no_such_ticket};
 use crate::queries::{

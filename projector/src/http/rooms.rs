@@ -25,7 +25,7 @@ use axum::{
 use schemars::JsonSchema;
 use schemas::{Position, TicketId};
 use serde::{Deserialize, Serialize};
-use service_host::{Problem, json::QueryParams};
+use service_host::{Problem, query::QueryParams};
 
 use super::{
     AppState,

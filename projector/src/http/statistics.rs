@@ -7,7 +7,7 @@ use axum::{extract::State, http::HeaderMap, response::Response};
 use chrono::{DateTime, Utc};
 use schemars::JsonSchema;
 use serde::Serialize;
-use service_host::{Problem, json::QueryParams};
+use service_host::{Problem, query::QueryParams};
 
 use super::{
     AppState,

@@ -16,7 +16,7 @@ use schemas::{
 };
 use serde::Deserialize;
 use serde_json::json;
-use service_host::{Problem, json::QueryParams};
+use service_host::{Problem, query::QueryParams};
 
 use super::{
     AppState,

@@ -8,7 +8,7 @@ use axum::{
 use schemars::JsonSchema;
 use schemas::Position;
 use serde::Deserialize;
-use service_host::{Problem, json::QueryParams};
+use service_host::{Problem, query::QueryParams};
 
 use super::{
     AppState,

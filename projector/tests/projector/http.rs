@@ -5,6 +5,8 @@ use axum::{
     http::{Request, StatusCode},
 };
 
+use projector::http::docs;
+
 use crate::{asking::send, hub::Hub};
 
 #[tokio::test]
@@ -24,6 +26,55 @@ async fn health_names_the_dependencies_and_how_far_the_projection_is() {
     assert_eq!(health["projectedPosition"], 1);
     for path in ["/livez", "/readyz", "/metrics"] {
         assert_eq!(hub.get(path).await.status, StatusCode::OK, "{path}");
+    }
+}
+
+#[tokio::test]
+async fn no_question_takes_a_parameter_that_is_no_text() {
+    let hub = Hub::start().await;
+    let document = docs::own();
+    let paths = document["paths"].as_object().unwrap().keys();
+    for path in paths.map(|path| path.replace("{id}", "1")) {
+        for (query, reason) in [
+            ("minPosition=%zz", "minPosition: after % come two hexadecimal digits"),
+            ("from=%FF", "from: the % escapes are not UTF-8"),
+        ] {
+            let detail = hub.refusal(&format!("{path}?{query}"), StatusCode::BAD_REQUEST).await;
+            assert!(detail.contains(reason), "{path}: {detail}");
+        }
+    }
+}
+
+#[tokio::test]
+async fn no_question_takes_a_parameter_without_a_value() {
+    let hub = Hub::start().await;
+    let document = docs::own();
+    for (path, methods) in document["paths"].as_object().unwrap() {
+        let path = path.replace("{id}", "1");
+        let parameters = methods["get"]["parameters"].as_array().unwrap().iter();
+        for parameter in parameters.filter(|parameter| parameter["in"] == "query") {
+            let name = parameter["name"].as_str().unwrap();
+            let detail = hub.refusal(&format!("{path}?{name}="), StatusCode::BAD_REQUEST).await;
+            assert!(detail.contains(name), "{path} {name}: {detail}");
+        }
+    }
+}
+
+#[tokio::test]
+async fn whoever_asks_for_the_head_alone_is_answered_the_same_without_a_body() {
+    let hub = Hub::start().await;
+    hub.submit(1, "ada@example.com", "Network").await;
+    hub.settled().await;
+    let document = docs::own();
+    let paths = document["paths"].as_object().unwrap().keys();
+    // The stream has no end to wait for.
+    for path in paths.map(|path| path.replace("{id}", "1")).filter(|path| path != "/api/events") {
+        let whole = hub.get(&path).await;
+        let head = send(hub.router(), Request::head(&path).body(Body::empty()).unwrap()).await;
+        assert_eq!((head.status, head.text.as_str()), (whole.status, ""), "{path}");
+        for name in ["etag", "content-type", "cache-control"] {
+            assert_eq!(head.header(name), whole.header(name), "{path}: {name}");
+        }
     }
 }
 

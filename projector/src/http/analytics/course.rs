@@ -4,7 +4,7 @@ use axum::{extract::State, http::HeaderMap, response::Response};
 use chrono::{DateTime, TimeDelta, Utc};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
-use service_host::{Problem, clock, json::QueryParams};
+use service_host::{Problem, clock, query::QueryParams};
 
 use super::Dimension;
 use crate::{

@@ -5,7 +5,7 @@ use chrono::{DateTime, Utc};
 use futures::stream;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
-use service_host::{Problem, json::QueryParams};
+use service_host::{Problem, query::QueryParams};
 
 use super::course::Interval;
 use crate::{

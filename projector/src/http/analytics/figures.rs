@@ -3,7 +3,7 @@
 use axum::{extract::State, http::HeaderMap, response::Response};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
-use service_host::{Problem, json::QueryParams};
+use service_host::{Problem, query::QueryParams};
 
 use crate::{
     http::{
