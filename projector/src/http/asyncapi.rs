@@ -152,7 +152,9 @@ fn rooms(
         "rooms".to_owned(),
         json!({
             "address": "/api/ws", "servers": [{ "$ref": "#/servers/rooms" }],
-            "description": "ticket:<id>, assignee:<name>, role:<agent|lead|auditor|admin>.",
+            "description": "ticket:<id>, assignee:<name>, role:<agent|lead|auditor|admin>. What is not understood is answered with \
+                `refused`. The connection is closed with 1009 after a message of more than 8192 bytes, with 1007 after text that \
+                is not UTF-8, with 1002 after what is no frame, and with 1001 when the service stops: come back with `after`.",
             "messages": of.collect::<Map<_, _>>(),
         }),
     );

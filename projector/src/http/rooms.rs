@@ -9,13 +9,13 @@
 //! | `role:lead` | what needs somebody to decide: tickets to review, failed analyses, parked deliveries, reopened tickets |
 //! | `role:auditor`, `role:admin` | everything |
 
-use std::{collections::BTreeSet, fmt, time::Duration};
+use std::{collections::BTreeSet, error::Error as _, fmt, time::Duration};
 
 use axum::{
     extract::{
         State,
         ws::{
-            CloseFrame, Message, Utf8Bytes, WebSocket, WebSocketUpgrade, close_code,
+            CloseCode, CloseFrame, Message, Utf8Bytes, WebSocket, WebSocketUpgrade, close_code,
             rejection::WebSocketUpgradeRejection,
         },
     },
@@ -26,6 +26,7 @@ use schemars::JsonSchema;
 use schemas::{Position, TicketId};
 use serde::{Deserialize, Serialize};
 use service_host::{Problem, query::QueryParams};
+use tokio_tungstenite::tungstenite;
 
 use super::{
     AppState,
@@ -36,6 +37,9 @@ use crate::live::{Feed, News, Notice};
 
 /// Bytes a message of a client may have.
 const MESSAGE: usize = 8 * 1024;
+/// Bytes of a message that are read at all. Whoever says a little too much is heard to the end, because a connection that
+/// is closed with something unread takes back what was last sent on it: the reason.
+const READ: usize = 64 * 1024;
 /// Rooms a client may be in.
 const ROOMS: usize = 100;
 /// How long a client may take to receive a message before it is let go.
@@ -91,15 +95,17 @@ struct Wish {
     leave: BTreeSet<Room>,
 }
 
-/// [`Wish`] as it is described.
+/// Rooms to join and to leave; each may be left out.
 #[derive(JsonSchema)]
 #[schemars(rename = "Wish")]
 #[expect(dead_code, reason = "stands for the JSON that a client sends")]
 pub(super) struct WishSchema {
     /// Rooms to be in.
-    join: Option<Vec<String>>,
+    #[schemars(skip_serializing_if = "Vec::is_empty")]
+    join: Vec<String>,
     /// Rooms to be in no more.
-    leave: Option<Vec<String>>,
+    #[schemars(skip_serializing_if = "Vec::is_empty")]
+    leave: Vec<String>,
 }
 
 /// The words a client is told, and what they mean.
@@ -157,11 +163,12 @@ pub async fn rooms(
         return Err(Problem::bad_request(TOO_MANY));
     }
     let feed = listen(&state.live, params.after.map(|after| Position(after.0))).await?;
-    let upgrade = upgrade.max_message_size(MESSAGE).max_frame_size(MESSAGE);
+    let upgrade = upgrade.max_message_size(READ).max_frame_size(READ);
     Ok(upgrade.on_upgrade(|socket| async move { Visit { socket, feed, rooms }.run().await }))
 }
 
 const TOO_MANY: &str = "100 rooms at most";
+const TOO_LONG: &str = "a message has 8192 bytes at most";
 
 /// One connected client.
 struct Visit {
@@ -178,7 +185,8 @@ impl Visit {
             open = tokio::select! {
                 said = self.socket.recv() => match said {
                     Some(Ok(message)) => self.hear(message).await,
-                    Some(Err(_)) | None => false,
+                    Some(Err(error)) => self.turn_away(&error).await,
+                    None => false,
                 },
                 news = self.feed.next() => match news {
                     Ok(news) => self.pass_on(news).await,
@@ -193,9 +201,15 @@ impl Visit {
 
     async fn hear(&mut self, message: Message) -> bool {
         let text = match message {
+            Message::Text(text) if text.len() > MESSAGE => {
+                return self.close(close_code::SIZE, TOO_LONG).await;
+            }
+            Message::Binary(bytes) if bytes.len() > MESSAGE => {
+                return self.close(close_code::SIZE, TOO_LONG).await;
+            }
             Message::Text(text) => text,
             Message::Binary(_) => return self.refuse("messages are JSON in text".to_owned()).await,
-            Message::Close(_) => return false,
+            Message::Close(_) => return self.hear_out().await,
             Message::Ping(_) | Message::Pong(_) => return true,
         };
         match serde_json::from_str::<Wish>(&text) {
@@ -221,9 +235,7 @@ impl Visit {
             News::Late => self.tell(&Word::Late { position: self.feed.sent() }).await,
             News::Silence => self.send(Message::Ping(Vec::new().into())).await,
             News::End => {
-                let reason = Utf8Bytes::from_static("the service stops: come back with your position");
-                self.send(Message::Close(Some(CloseFrame { code: close_code::AWAY, reason }))).await;
-                false
+                self.close(close_code::AWAY, "the service stops: come back with your position").await
             }
         }
     }
@@ -242,9 +254,45 @@ impl Visit {
         self.send(Message::Text(text.into())).await
     }
 
+    /// Ends the visit of a client whose messages can be read no further.
+    async fn turn_away(&mut self, error: &axum::Error) -> bool {
+        if let Some((code, reason)) = fault(error) {
+            self.say_farewell(code, reason).await;
+        }
+        false
+    }
+
+    /// Ends the visit.
+    async fn close(&mut self, code: CloseCode, reason: &'static str) -> bool {
+        self.say_farewell(code, reason).await && self.hear_out().await
+    }
+
+    async fn say_farewell(&mut self, code: CloseCode, reason: &'static str) -> bool {
+        let reason = Utf8Bytes::from_static(reason);
+        self.send(Message::Close(Some(CloseFrame { code, reason }))).await
+    }
+
+    /// Listens until both sides have said that this is the end; reading on also answers the client's farewell.
+    async fn hear_out(&mut self) -> bool {
+        let end = async { while let Some(Ok(_)) = self.socket.recv().await {} };
+        // Who says nothing is let go.
+        let _ = tokio::time::timeout(PATIENCE, end).await;
+        false
+    }
+
     /// Whether the client took it in time.
     async fn send(&mut self, message: Message) -> bool {
         matches!(tokio::time::timeout(PATIENCE, self.socket.send(message)).await, Ok(Ok(())))
+    }
+}
+
+/// What the client did wrong, as RFC 6455 (section 7.4.1) numbers it; nothing where the connection is gone.
+fn fault(error: &axum::Error) -> Option<(CloseCode, &'static str)> {
+    match error.source()?.downcast_ref()? {
+        tungstenite::Error::Capacity(_) => Some((close_code::SIZE, TOO_LONG)),
+        tungstenite::Error::Utf8(_) => Some((close_code::INVALID, "text must be UTF-8")),
+        tungstenite::Error::Protocol(_) => Some((close_code::PROTOCOL, "this is no frame of a WebSocket")),
+        _ => None,
     }
 }
 

@@ -7,7 +7,19 @@ use axum::{
 use futures::{FutureExt as _, SinkExt as _, StreamExt as _};
 use serde_json::{Value, json};
 use tokio::net::{TcpListener, TcpStream};
-use tokio_tungstenite::{MaybeTlsStream, WebSocketStream, connect_async, tungstenite::Message};
+use tokio_tungstenite::{
+    MaybeTlsStream, WebSocketStream, connect_async,
+    tungstenite::{
+        Message,
+        protocol::{
+            CloseFrame,
+            frame::{
+                Frame,
+                coding::{CloseCode, Data, OpCode},
+            },
+        },
+    },
+};
 use tower::ServiceExt as _;
 
 use crate::{
@@ -261,6 +273,15 @@ impl Guest {
         }
     }
 
+    /// How the connection is closed.
+    async fn farewell(&mut self) -> Option<CloseFrame> {
+        loop {
+            if let Message::Close(frame) = self.0.next().await.unwrap().unwrap() {
+                return frame;
+            }
+        }
+    }
+
     /// The next event's position and the rooms it was told in.
     async fn event(&mut self) -> (i64, Value) {
         let mut word = self.hear().await;
@@ -300,6 +321,56 @@ async fn a_guest_hears_the_rooms_it_is_in() {
     hub.park(2).await; // 8
     hub.close(1).await; // 9
     assert_eq!(guest.event().await, (9, json!([ticket])));
+}
+
+#[tokio::test]
+async fn whatever_a_guest_says_is_answered() {
+    let hub = Hub::start().await;
+    let mut guest = Guest::visit(&hub, "").await;
+    assert_eq!((&guest.hear().await["type"], &guest.hear().await["rooms"]), (&json!("ready"), &json!([])));
+    for (said, reason) in [
+        (Message::text("hello"), "expected value"),
+        (Message::text("{\"dance\": []}"), "unknown field `dance`"),
+        (Message::text("{\"join\": null}"), "invalid type: null"),
+        (Message::text("{\"join\": [\"team:a\"]}"), "a room is ticket:"),
+        (Message::binary(vec![1, 2]), "messages are JSON in text"),
+    ] {
+        guest.0.send(said).await.unwrap();
+        let word = guest.hear().await;
+        assert_eq!(word["type"], "refused", "{word}");
+        assert!(word["error"].as_str().unwrap().contains(reason), "{word}");
+    }
+    guest.say(&json!({})).await;
+    assert_eq!(guest.hear().await["type"], "joined", "it is still there");
+}
+
+#[tokio::test]
+async fn who_says_too_much_or_no_text_is_told_why_it_has_to_go() {
+    let hub = Hub::start().await;
+    let no_text = Frame::message(vec![0xff], OpCode::Data(Data::Text), true);
+    for (said, code, reason) in [
+        (Message::text(" ".repeat(8 * 1024 + 1)), CloseCode::Size, "a message has 8192 bytes at most"),
+        (Message::binary(vec![0; 8 * 1024 + 1]), CloseCode::Size, "a message has 8192 bytes at most"),
+        (Message::text(" ".repeat(64 * 1024 + 1)), CloseCode::Size, "a message has 8192 bytes at most"),
+        (Message::Frame(no_text), CloseCode::Invalid, "text must be UTF-8"),
+    ] {
+        let mut guest = Guest::visit(&hub, "").await;
+        guest.0.send(said).await.unwrap();
+        assert_eq!(guest.farewell().await, Some(CloseFrame { code, reason: reason.into() }));
+    }
+    let mut guest = Guest::visit(&hub, "").await;
+    guest.0.send(Message::text(" ".repeat(8 * 1024))).await.unwrap();
+    let words = [guest.hear().await, guest.hear().await, guest.hear().await];
+    assert_eq!(words[2]["type"], "refused", "{words:?}");
+}
+
+#[tokio::test]
+async fn who_says_farewell_is_answered() {
+    let hub = Hub::start().await;
+    let mut guest = Guest::visit(&hub, "").await;
+    let frame = CloseFrame { code: CloseCode::Normal, reason: "".into() };
+    guest.0.close(Some(frame.clone())).await.unwrap();
+    assert_eq!(guest.farewell().await, Some(frame));
 }
 
 #[tokio::test]
