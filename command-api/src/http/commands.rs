@@ -76,7 +76,7 @@ fn answer(id: TicketId, handled: &Handled<Ticket>) -> Response {
     let Handled { version, position, .. } = *handled;
     let data = Place { id, version, position, status: handled.state.status.name() };
     // The tag that a read of the ticket has once it shows this event.
-    let tag = [(header::ETAG, format!("\"{version}-{position}\""))];
+    let tag = [(header::ETAG, format!("W/\"{version}-{position}\""))];
     let mut response = (tag, Json(Answer { success: true, data })).into_response();
     if handled.outcome == Outcome::Replayed {
         response.headers_mut().extend([IDEMPOTENCY_REPLAYED]);

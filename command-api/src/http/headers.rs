@@ -20,7 +20,9 @@ pub fn idempotency_key(headers: &HeaderMap) -> Result<Option<&str>, Problem> {
 }
 
 /// The version the ticket must be at: `If-Match` with a version (`3`), or with the entity tag of the ticket, which is
-/// its version and its last position (`"3-17"`). A tag that a compressing proxy made weak means the same.
+/// its version and its last position (`W/"3-17"`). Reads and commands give weak tags, because a ticket is sent compressed or
+/// not. Of a strong comparison (RFC 9110, section 13.1.1) none would be left; what is compared is the version in it, which
+/// is the same in all that was ever sent of it.
 ///
 /// # Errors
 /// 400 for anything else, a list included: a ticket is at one version.
@@ -53,7 +55,9 @@ fn number(text: &str) -> Option<i64> {
 }
 
 fn no_version() -> Problem {
-    Problem::bad_request("If-Match must be a ticket's version, such as \"3\", or its ETag, such as \"3-17\"")
+    Problem::bad_request(
+        "If-Match must be a ticket's version, such as \"3\", or its ETag, such as W/\"3-17\"",
+    )
 }
 
 #[cfg(test)]

@@ -130,10 +130,15 @@ fn command<B: schemars::JsonSchema>(id: &'static str, summary: &'static str, bod
         json!({ "success": true, "data": { "id": TICKET, "version": 4, "position": 57, "status": "open" } });
     writes(Operation::new(id, COMMANDS, summary))
         .path("id", "The ticket's id or its number.", &name, TICKET)
-        .header("If-Match", "The version the ticket must be at, or its `ETag`.", &version, "\"3-45\"")
+        .header(
+            "If-Match",
+            "The version the ticket must be at, or its `ETag`, weak as it is.",
+            &version,
+            "W/\"3-45\"",
+        )
         .body::<B>(body)
         .answers::<Answer>(200, "Where the ticket is now.", example)
-        .with_header(200, "ETag", "Version and position of the ticket.")
+        .with_header(200, "ETag", "Version and position of the ticket, weakly: what a read of it has.")
         .refuses(404, "There is no such ticket.", "there is no such ticket")
         .refuses(
             409,

@@ -53,7 +53,7 @@ pub async fn list(
     let views =
         tickets.into_iter().map(|ticket| TicketView::new(TicketBody::from(ticket), params.fields.as_ref()));
     let views = views.collect::<Result<_, _>>().map_err(|error| internal(&error))?;
-    etag::tagged(&headers, &Page::new(views, next, previous))
+    etag::tagged_json(&headers, &Page::new(views, next, previous))
 }
 
 /// The tickets of a page, and the cursors of the pages before and after it.

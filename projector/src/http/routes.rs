@@ -112,13 +112,13 @@ fn ticket_operation() -> Operation {
     one(Operation::new("getTicket", TICKETS, "Read a ticket"))
         .query::<TicketParams>()
         .example("fields", "id,number,status,category,summary")
-        .header("If-None-Match", "The `ETag` of an answer the client has.", &text(), "\"3-45\"")
+        .header("If-None-Match", "The `ETag` of an answer the client has.", &text(), "W/\"3-45\"")
         .answers::<Answer<TicketView>>(
             200,
             "The ticket.",
             json!({ "success": true, "data": examples::ticket() }),
         )
-        .with_header(200, "ETag", "Version and position of the ticket: what `If-Match` of commands takes.")
+        .with_header(200, "ETag", "Version and position of the ticket, weakly, as it is compressed or not: what `If-Match` of commands takes as it is.")
         .answers_nothing(304, "The client has this answer.")
 }
 

@@ -48,7 +48,7 @@ pub async fn summary(
     let mut period = params.period(&state).await?;
     let figures = figures(&state, &mut period, &DIMENSIONS).await?;
     let by_day = by_day(&state, &period).await?;
-    etag::tagged(&headers, &Answer::new(SummaryBody { period, summary: figures.summary(), by_day }))
+    etag::tagged_json(&headers, &Answer::new(SummaryBody { period, summary: figures.summary(), by_day }))
 }
 
 /// The counters of these dimensions for a period, or as they were; then the period learns where the log stood.

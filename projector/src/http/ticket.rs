@@ -2,7 +2,7 @@
 
 use axum::{
     extract::State,
-    http::{HeaderMap, StatusCode, header},
+    http::HeaderMap,
     response::{IntoResponse as _, Response},
 };
 use schemars::JsonSchema;
@@ -14,7 +14,7 @@ use super::{
     AppState,
     answer::Answer,
     body::TicketBody,
-    etag,
+    etag::{self, Tag},
     fields::{Fields, TicketView},
     freshness::{self, MinPosition},
     internal, no_such_ticket,
@@ -60,12 +60,10 @@ pub async fn ticket(
         Some(moment) => as_it_was(&state, &ticket, moment).await?,
         None => ticket,
     };
-    let tag = etag::of(&ticket);
-    if etag::is_known(&headers, &tag) {
-        return Ok((StatusCode::NOT_MODIFIED, [(header::ETAG, tag)]).into_response());
-    }
-    let view = TicketView::new(TicketBody::from(ticket), params.fields.as_ref());
-    Ok(([(header::ETAG, tag)], Answer::new(view.map_err(|error| internal(&error))?)).into_response())
+    etag::tagged(&headers, &Tag::of(&ticket), || {
+        let view = TicketView::new(TicketBody::from(ticket), params.fields.as_ref());
+        Ok(Answer::new(view.map_err(|error| internal(&error))?).into_response())
+    })
 }
 
 async fn as_it_was(state: &AppState, ticket: &Ticket, moment: Moment) -> Result<Ticket, Problem> {

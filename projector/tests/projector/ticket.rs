@@ -4,7 +4,9 @@ use axum::{
     body::Body,
     http::{Request, StatusCode},
 };
+use projector::projection::erasure::erase;
 use serde_json::{Value, json};
+use tower::ServiceExt as _;
 
 use crate::{
     asking::{Reply, send},
@@ -113,6 +115,43 @@ async fn whoever_has_the_current_ticket_is_not_sent_it_again() {
     hub.analyze(1, "ada@example.com", LABELS).await;
     hub.settled().await;
     assert_eq!(get_unless(&hub, first.header("etag")).await.status, StatusCode::OK);
+}
+
+#[tokio::test]
+async fn an_answer_has_one_weak_tag_however_it_is_compressed() {
+    let hub = Hub::start().await;
+    hub.submit(1, "ada@example.com", "Network").await;
+    hub.settled().await;
+    for path in ["/api/tickets/1", "/api/tickets", "/api/tickets/stats/summary", "/api/analytics/series"] {
+        let ask = |name: &str, value: &str| {
+            let request = Request::get(path).header(name, value).body(Body::empty()).unwrap();
+            hub.router().oneshot(request)
+        };
+        let (plain, packed) = (hub.get(path).await, ask("accept-encoding", "gzip").await.unwrap());
+        assert_eq!(packed.headers()["content-encoding"], "gzip", "{path}");
+        let tag = plain.header("etag");
+        assert!(tag.starts_with("W/\"") && packed.headers()["etag"] == tag, "{path}: {tag}");
+        for known in [tag, tag.trim_start_matches("W/"), &format!("\"other\", {tag}")] {
+            let known = ask("if-none-match", known).await.unwrap();
+            assert_eq!(known.status(), StatusCode::NOT_MODIFIED, "{path}");
+            for same in ["etag", "vary", "cache-control"] {
+                assert_eq!(known.headers()[same], plain.header(same), "{path}: {same}");
+            }
+        }
+    }
+}
+
+#[tokio::test]
+async fn whoever_has_the_ticket_of_an_erased_requester_is_sent_it_again() {
+    let hub = Hub::start().await;
+    hub.submit(1, "ada@example.com", "Network").await;
+    hub.settled().await;
+    let before = hub.get("/api/tickets/1").await;
+    let ada = hub.keys.requester_id("ada@example.com");
+    erase(&mut hub.pool().acquire().await.unwrap(), &ada).await.unwrap();
+    let after = get_unless(&hub, before.header("etag")).await;
+    assert_eq!(after.status, StatusCode::OK, "nothing of the person stays in a cache");
+    assert_eq!((after.json()["data"]["email"].clone(), after.header("etag")), (json!(null), "W/\"1\""));
 }
 
 async fn get_unless(hub: &Hub, tag: &str) -> Reply {

@@ -102,7 +102,7 @@ pub async fn course(
     let dimension = params.dimension.unwrap_or_default();
     let found = series(&state.pool, grain, dimension.name(), (from, to)).await?;
     let points = fill(found, grain, from, points);
-    etag::tagged(&headers, &Answer::new(Series { dimension, interval, from, to, points }))
+    etag::tagged_json(&headers, &Answer::new(Series { dimension, interval, from, to, points }))
 }
 
 /// Every interval, found or not.

@@ -163,7 +163,7 @@ pub async fn times(
         resolution_rate: share(resolved as f64, figures.total(dimension::TICKETS)),
         reopen_rate: share(figures.total(dimension::REOPENED) as f64, resolved),
     };
-    etag::tagged(&headers, &Answer::new(times))
+    etag::tagged_json(&headers, &Answer::new(times))
 }
 
 /// Topics.
@@ -179,7 +179,7 @@ pub async fn topics(
     wait_for(&state, &[&state.progress], params.min_position).await?;
     let figures = figures(&state, &mut period, &[dimension::PRODUCT, dimension::ERROR_CODE]).await?;
     let limit = params.limit.map_or(20, |limit| limit.0 as usize);
-    etag::tagged(&headers, &Answer::new(Topics { period, topics: figures.topics(limit) }))
+    etag::tagged_json(&headers, &Answer::new(Topics { period, topics: figures.topics(limit) }))
 }
 
 /// Confusion.
@@ -200,7 +200,7 @@ pub async fn confusion(
     let agreement = share(agreeing as f64, tickets).filter(|_| of == Comparison::Requested);
     let mut pairs: Vec<_> = figures.counters(of.dimension()).map(Pair::of).collect();
     pairs.sort_by(|a, b| b.tickets.cmp(&a.tickets).then_with(|| (&a.from, &a.to).cmp(&(&b.from, &b.to))));
-    etag::tagged(&headers, &Answer::new(Confusion { period, of, tickets, agreement, pairs }))
+    etag::tagged_json(&headers, &Answer::new(Confusion { period, of, tickets, agreement, pairs }))
 }
 
 /// Sessions.
@@ -235,7 +235,7 @@ pub async fn sessions(
         by_channel: figures.counts(dimension::ROUTE),
         top_topics: figures.topics(10),
     };
-    etag::tagged(&headers, &Answer::new(sessions))
+    etag::tagged_json(&headers, &Answer::new(sessions))
 }
 
 impl Comparison {
