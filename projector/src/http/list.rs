@@ -81,7 +81,9 @@ async fn page_of(
     let came_from = window.beside.is_some();
     let (has_previous, has_next) = if before { (more, came_from) } else { (came_from, more) };
     let cursor = |ticket: Option<&Ticket>, before| {
-        let place = ticket.map_or(place, |ticket| sort.key().place(ticket));
+        // The page turned out empty: the ticket that it would lie beside is the first of the neighbour.
+        let none = || sort.key().before(place, sort.descending() != before);
+        let place = ticket.map_or_else(none, |ticket| sort.key().place(ticket));
         Cursor(Beside { sort, before, place }).to_string()
     };
     let previous = has_previous.then(|| cursor(tickets.first(), true));

@@ -82,7 +82,9 @@ impl<const LEAST: i64, const MOST: i64> TryFrom<String> for Within<LEAST, MOST> 
     type Error = InvalidValue;
 
     fn try_from(text: String) -> Result<Self, InvalidValue> {
-        let number = text.parse().ok().filter(|number| (LEAST..=MOST).contains(number));
+        // `parse` alone would take a sign that JSON does not know.
+        let number = (!text.starts_with('+')).then(|| text.parse().ok()).flatten();
+        let number = number.filter(|number| (LEAST..=MOST).contains(number));
         number.map(Self).ok_or(InvalidValue::Number(LEAST, MOST))
     }
 }

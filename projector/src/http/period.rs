@@ -111,6 +111,13 @@ impl Period {
         (self.from.unwrap_or(DateTime::UNIX_EPOCH), self.to.unwrap_or(DateTime::<Utc>::MAX_UTC))
     }
 
+    /// As [`Self::all_bounds`], but whole hours or days.
+    #[must_use]
+    pub fn widened_to(&self, grain: Grain) -> (DateTime<Utc>, DateTime<Utc>) {
+        let (from, to) = self.all_bounds();
+        (begin(from, grain), end(to, grain))
+    }
+
     /// From when to when, with `length` before `now` where the request does not say.
     #[must_use]
     pub fn bounds(&self, now: DateTime<Utc>, length: chrono::TimeDelta) -> (DateTime<Utc>, DateTime<Utc>) {

@@ -4,7 +4,6 @@
 use std::collections::BTreeMap;
 
 use axum::{extract::State, http::HeaderMap, response::Response};
-use chrono::{DateTime, Utc};
 use schemars::JsonSchema;
 use serde::Serialize;
 use service_host::{Problem, query::QueryParams};
@@ -18,7 +17,7 @@ use super::{
 use crate::{
     as_of::{self, Moment},
     queries::{
-        counters::{Grain, Span, counters, series},
+        counters::{Grain, counters, series},
         statistics::{Counts, DIMENSIONS, Figures, Summary},
     },
     statistics::count::dimension,
@@ -32,7 +31,7 @@ pub struct SummaryBody {
     period: Period,
     #[serde(flatten)]
     summary: Summary,
-    /// By the day of the submission, UTC, for whole days; empty where `asOf` looks back.
+    /// By the day of the submission, UTC; a day that the period only touches counts as a whole. Empty where `asOf` looks back.
     by_day: Counts,
 }
 
@@ -70,11 +69,8 @@ async fn by_day(state: &AppState, period: &Period) -> Result<Counts, Problem> {
     if period.as_of().is_some() {
         return Ok(Counts::new());
     }
-    let bounds = match period.span() {
-        Span::All => (DateTime::UNIX_EPOCH, DateTime::<Utc>::MAX_UTC),
-        Span::Between(from, to) => (from, to),
-    };
-    let points = series(&state.pool, Grain::Day, dimension::TICKETS, bounds).await?;
+    let days = period.widened_to(Grain::Day);
+    let points = series(&state.pool, Grain::Day, dimension::TICKETS, days).await?;
     let days = points.into_iter().map(|point| (point.at.format("%Y-%m-%d").to_string(), point.count));
     Ok(days.collect::<BTreeMap<_, _>>())
 }

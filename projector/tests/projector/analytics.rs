@@ -159,6 +159,25 @@ async fn a_download_holds_every_ticket_that_passes() {
 }
 
 #[tokio::test]
+async fn a_day_that_a_period_touches_is_told_as_a_whole() {
+    let hub = Hub::start().await;
+    hub.submit(1, "ada@example.com", "Network").await;
+    hub.settled().await;
+    let now = created(&hub, 1).await;
+    // Neither begins at midnight, wherever the day stands.
+    let (begin, end) = (now + TimeDelta::hours(1), now + TimeDelta::hours(2));
+    let same_day = begin.date_naive() == now.date_naive();
+    let period = format!("from={}&to={}", text(begin), text(end));
+    let today = now.format("%Y-%m-%d").to_string();
+    let summary = hub.data(&format!("/api/tickets/stats/summary?{period}")).await;
+    assert_eq!((&summary["total"], summary["byDay"][&today] == 1), (&json!(0), same_day), "{summary}");
+    let days = hub.get(&format!("/api/analytics/export?format=ndjson&{period}")).await.text;
+    assert_eq!(days.contains("\"dimension\":\"tickets\""), same_day, "{days}");
+    let hours = hub.get(&format!("/api/analytics/export?format=ndjson&interval=hour&{period}")).await.text;
+    assert!(!hours.contains("\"dimension\":\"tickets\""), "{hours}");
+}
+
+#[tokio::test]
 async fn a_requesters_other_tickets_are_found_through_one_of_them() {
     let hub = a_little_work().await;
     hub.submit(5, "bob@example.com", "Cloud").await;

@@ -227,6 +227,40 @@ async fn every_page_leads_back_to_the_one_before() {
 }
 
 #[tokio::test]
+async fn a_page_that_turned_out_empty_leads_to_the_ticket_it_would_lie_beside() {
+    let hub = Hub::start().await;
+    for n in 1..=4 {
+        hub.submit(n, "ada@example.com", "Network").await;
+    }
+    hub.settled().await;
+    let page = async |query: &str, cursor: &Value| {
+        let cursor = cursor.as_str().map_or_else(String::new, |cursor| format!("&cursor={cursor}"));
+        hub.get(&format!("/api/tickets?limit=1&{query}{cursor}")).await.json()
+    };
+    let first = page("sort=updatedAt", &Value::Null).await;
+    let second = page("sort=updatedAt", &first["nextCursor"]).await;
+    hub.comment(1, "The longest untouched no more.").await;
+    hub.settled().await;
+    let empty = page("sort=updatedAt", &second["prevCursor"]).await;
+    assert_eq!((&second["data"][0]["number"], &empty["data"]), (&json!(2), &json!([])));
+    assert_eq!(page("sort=updatedAt", &empty["nextCursor"]).await["data"], second["data"]);
+
+    for sort in ["newest", "oldest", "-urgency"] {
+        let query = format!("status=open&sort={sort}");
+        let first = page(&query, &Value::Null).await;
+        let second = page(&query, &first["nextCursor"]).await;
+        let gone = first["data"][0]["number"].as_u64().unwrap();
+        hub.close(gone.into()).await;
+        hub.settled().await;
+        let empty = page(&query, &second["prevCursor"]).await;
+        assert_eq!(empty["data"], json!([]), "{sort}");
+        assert_eq!(page(&query, &empty["nextCursor"]).await["data"], second["data"], "{sort}");
+        hub.reopen(gone.into(), "Not done.").await;
+        hub.settled().await;
+    }
+}
+
+#[tokio::test]
 async fn text_is_found_by_words_phrases_prefixes_and_in_its_own_language() {
     let hub = Hub::start().await;
     hub.submit_text(1, "The VPN drops every ten minutes on srv-fs01, error 809.").await;
@@ -339,6 +373,7 @@ async fn a_parameter_we_do_not_understand_is_refused_with_a_reason() {
         ("limit=0", "limit: must be a whole number of 1 to 200"),
         ("limit=201", "limit: must be a whole number of 1 to 200"),
         ("limit=99999999999999999999", "limit: must be a whole number of 1 to 200"),
+        ("limit=%2B5", "limit: must be a whole number of 1 to 200"),
         ("limit=many", "limit: must be a whole number of 1 to 200"),
         ("minPosition=-1", "minPosition: must be a whole number"),
         ("minPosition=7", "minPosition is 7, but the log ends at 0"),

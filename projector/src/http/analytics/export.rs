@@ -27,9 +27,9 @@ pub struct CountersParams {
     format: Option<Format>,
     /// How finely; by the day by default.
     interval: Option<Interval>,
-    /// From this time on, widened to the full hour; from the first ticket by default.
+    /// From this time on, widened to the interval; from the first ticket by default.
     from: Option<Moment>,
-    /// Before this time, widened to the full hour; to the last ticket by default.
+    /// Before this time, widened to the interval; to the last ticket by default.
     to: Option<Moment>,
     /// Wait until the answer holds everything up to this position of the log.
     min_position: Option<MinPosition>,
@@ -46,7 +46,7 @@ pub async fn export(
     let period = Period::of(params.from, params.to, None)?;
     wait_for(&state, &[&state.progress], params.min_position).await?;
     let grain = params.interval.unwrap_or(Interval::Day).grain();
-    let bounds = period.all_bounds();
+    let bounds = period.widened_to(grain);
     let pages = stream::try_unfold(Some(None), move |after: Option<Option<Cell>>| {
         let pool = state.pool.clone();
         async move {

@@ -113,6 +113,17 @@ impl Key {
         };
         Place { key, number: ticket.number }
     }
+
+    /// A place right beside this one, so that what lies beyond it begins with the ticket at this one.
+    #[must_use]
+    pub const fn before(self, place: Place, descending: bool) -> Place {
+        let (step, outermost) = if descending { (1, 0) } else { (-1, i64::MAX) };
+        match self {
+            // No two tickets have the same last event.
+            Self::Updated => Place { key: place.key.saturating_add(step), number: outermost },
+            Self::Created | Self::Urgency => Place { number: place.number.saturating_add(step), ..place },
+        }
+    }
 }
 
 /// Up to `window.limit` tickets that pass `filter`.
