@@ -4,6 +4,7 @@ use chrono::{DateTime, TimeDelta, Utc};
 use sqlx::PgPool;
 
 use super::{QueryError, timed};
+use crate::statistics::count::dimension::is_personal;
 
 /// Over which tickets.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -109,8 +110,9 @@ pub async fn counters(pool: &PgPool, span: Span, dimensions: &[&str]) -> Result<
     timed("aggregate", "statistics", query.fetch_all(pool)).await
 }
 
-/// Every counter of these dimensions over all tickets, as it was at the beginning of an hour: the sum of the changes of all
-/// days before, and of the hours of its own.
+/// Every counter of these dimensions over all tickets, as it was at the beginning of an hour: the sum of all changes before
+/// it, or what there is now without all changes since, whichever are fewer. What was read off personal data has no history
+/// and is left out.
 ///
 /// # Errors
 /// As [`QueryError`].
@@ -119,7 +121,27 @@ pub async fn counters_before(
     hour: DateTime<Utc>,
     dimensions: &[&str],
 ) -> Result<Vec<Counter>, QueryError> {
-    let dimensions: Vec<String> = dimensions.iter().map(|name| (*name).to_owned()).collect();
+    let dimensions = dimensions.iter().filter(|name| !is_personal(name));
+    let dimensions: Vec<String> = dimensions.map(|name| (*name).to_owned()).collect();
+    if is_nearer_to_the_end(pool, hour).await? {
+        now_without_changes_since(pool, hour, &dimensions).await
+    } else {
+        changes_before(pool, hour, &dimensions).await
+    }
+}
+
+async fn is_nearer_to_the_end(pool: &PgPool, hour: DateTime<Utc>) -> Result<bool, QueryError> {
+    let query = sqlx::query!("select min(at), max(at) from projector.statistics where grain = 'change-day'");
+    let days = timed("select", "statistics", query.fetch_one(pool)).await?;
+    Ok(matches!((days.min, days.max), (Some(first), Some(last)) if last - hour < hour - first))
+}
+
+/// Of whole days before, and of the hours of its own.
+async fn changes_before(
+    pool: &PgPool,
+    hour: DateTime<Utc>,
+    dimensions: &[String],
+) -> Result<Vec<Counter>, QueryError> {
     let query = sqlx::query_as!(
         Counter,
         r#"select dimension, label, other, sum(count)::bigint as "count!"
@@ -127,8 +149,29 @@ pub async fn counters_before(
            where dimension = any($1)
              and (grain = 'change-day' and at < $2 or grain = 'change' and at >= $2 and at < $3)
            group by dimension, label, other having sum(count) <> 0"#,
-        &dimensions,
+        dimensions,
         begin(hour, Grain::Day),
+        hour,
+    );
+    timed("aggregate", "statistics", query.fetch_all(pool)).await
+}
+
+/// Of the hours of its own day, and of whole days after it.
+async fn now_without_changes_since(
+    pool: &PgPool,
+    hour: DateTime<Utc>,
+    dimensions: &[String],
+) -> Result<Vec<Counter>, QueryError> {
+    let query = sqlx::query_as!(
+        Counter,
+        r#"select dimension as "dimension!", label as "label!", other as "other!",
+                  sum(case grain when 'all' then count else -count end)::bigint as "count!"
+           from projector.statistics
+           where dimension = any($1)
+             and (grain = 'all' or grain = 'change-day' and at >= $2 or grain = 'change' and at >= $3 and at < $2)
+           group by dimension, label, other having sum(case grain when 'all' then count else -count end) <> 0"#,
+        dimensions,
+        end(hour, Grain::Day),
         hour,
     );
     timed("aggregate", "statistics", query.fetch_all(pool)).await

@@ -63,6 +63,12 @@ pub mod dimension {
     pub const TIME_TO_CRM: &str = "time-to-crm";
     /// From the submission to the resolution that holds; a bucket.
     pub const TIME_TO_RESOLUTION: &str = "time-to-resolution";
+
+    /// It was read off personal data: it goes when that goes, and history does not keep it.
+    #[must_use]
+    pub fn is_personal(dimension: &str) -> bool {
+        [PRODUCT, ERROR_CODE].contains(&dimension)
+    }
 }
 
 /// Longer names of products and codes are no topics.
@@ -84,10 +90,10 @@ impl Count {
         Self { dimension, label: label.into(), other: String::new() }
     }
 
-    /// It was read off personal data: it goes when that goes, and history does not keep it.
+    /// Its dimension was read off personal data.
     #[must_use]
     pub fn is_personal(&self) -> bool {
-        [dimension::PRODUCT, dimension::ERROR_CODE].contains(&self.dimension)
+        dimension::is_personal(self.dimension)
     }
 
     fn flag(dimension: &'static str) -> Self {

@@ -106,15 +106,17 @@ async fn make_older(hub: &Hub, hours: i32) {
 
 #[tokio::test]
 async fn whole_hours_of_the_past_are_not_folded_again() {
-    // The counters of the same day, and of a day before.
+    // The counters of the same day, and of a day before: once nearer to the beginning, once to the end.
     for hours in [3, 50] {
         let hub = busy_log().await;
         let (then, head) = (kept(&hub).await, hub.head().await);
         make_older(&hub, hours).await;
         hub.submit(6, ADA, "Cloud").await;
         hub.settled().await;
-        let an_hour_ago = Moment::Time(clock::now() - TimeDelta::hours(1));
-        assert_eq!(statistics(&hub, an_hour_ago).await, (then, head), "{hours}");
+        for ago in [1, hours - 1] {
+            let moment = Moment::Time(clock::now() - TimeDelta::hours(ago.into()));
+            assert_eq!(statistics(&hub, moment).await, (then.clone(), head), "{hours} {ago}");
+        }
         assert_eq!(statistics(&hub, Moment::Time(clock::now())).await.0, kept(&hub).await, "{hours}");
     }
 }
