@@ -34,6 +34,7 @@ pub fn assemble(
     let mut priority = answer.choice(Question::Priority, &PRIORITIES)?;
     let mut category = answer.choice(Question::Category, &CATEGORIES.map(str::to_owned))?;
     let doubts = doubts(language, &decisions.neighbours);
+    let urgency = urgency(decisions.urgency, priority.label);
     let needs_review = answer.is_unsure(&category, &priority) || !doubts.is_empty();
     // First of all reasons: the others say why the model is sure of what it may not have understood.
     category.reasons.splice(0..0, doubts.iter().cloned());
@@ -41,7 +42,8 @@ pub fn assemble(
     Ok(Analysis {
         kind: answer.choice(Question::Kind, &KINDS.map(str::to_owned))?,
         sentiment: answer.mood()?,
-        urgency: urgency(decisions.urgency, priority.label),
+        urgency,
+        urgency_reasons: answer.reasons.of_urgency(urgency, decisions.urgency, priority.label),
         route: answer.route(priority.label)?,
         needs_review: needs_review || heads.own().needs_review(&decisions.own),
         own: decisions.own.clone(),

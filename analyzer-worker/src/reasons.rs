@@ -1,7 +1,9 @@
 //! Why a decision was taken, in words that quote nobody.
 
+use schemas::analysis::Priority;
+
 use crate::{
-    labels::Question,
+    labels::{Question, priority_name, urgency_range},
     language::Language,
     model::{
         Heads,
@@ -34,15 +36,47 @@ impl<'a> Reasons<'a> {
             Question::Category => &self.cues.topics,
             _ => &self.cues.circumstances,
         };
-        let speaks_for = |cue: &&Cue| self.heads.favour().is_for(question, label, cue.place);
-        let cues = cues.iter().filter(speaks_for).take(MAX_CUES);
+        let spoken_of = spoken_of(cues, |cue| self.heads.favour().is_for(question, label, cue));
         let agreement = self.heads.known().agreement(question, label, &self.neighbours.tickets);
-        let mut reasons: Vec<_> = cues.map(|cue| format!("the text speaks of {}", cue.name)).collect();
-        match agreement {
-            Ok(agreeing) => reasons.insert(0, agreeing),
-            Err(disagreeing) => reasons.push(disagreeing),
+        weighed(spoken_of, Some(agreement))
+    }
+
+    /// Why a ticket is that urgent; `read` is what was read off the text, before the priority had its say.
+    #[must_use]
+    pub fn of_urgency(&self, level: u8, read: f32, priority: Priority) -> Vec<String> {
+        let is_for = |cue| self.heads.favour().is_for_urgency(level, cue);
+        let mut reasons = spoken_of(&self.cues.circumstances, is_for);
+        reasons.push(urgency_by_priority(priority, level, Some(read)));
+        weighed(reasons, self.heads.known().agreement_on_urgency(level, &self.neighbours.tickets))
+    }
+}
+
+/// The first cues that speak for something.
+fn spoken_of(cues: &[Cue], speaks_for: impl Fn(usize) -> bool) -> Vec<String> {
+    let cues = cues.iter().filter(|cue| speaks_for(cue.place)).take(MAX_CUES);
+    cues.map(|cue| format!("the text speaks of {}", cue.name)).collect()
+}
+
+/// Reasons with what the nearest known tickets say: first where they agree, last where they do not.
+fn weighed(mut reasons: Vec<String>, agreement: Option<Result<String, String>>) -> Vec<String> {
+    match agreement {
+        Some(Ok(agreeing)) => reasons.insert(0, agreeing),
+        Some(Err(disagreeing)) => reasons.push(disagreeing),
+        None => {}
+    }
+    reasons
+}
+
+/// What the priority has to do with the urgency; `read` is what a model read off the text, if one did.
+#[must_use]
+pub fn urgency_by_priority(priority: Priority, level: u8, read: Option<f32>) -> String {
+    let ((least, most), name) = (urgency_range(priority), priority_name(priority));
+    let rule = format!("priority {name} goes with an urgency of {least} to {most}");
+    match read.map(f32::round) {
+        Some(read) if read != f32::from(level) => {
+            format!("{rule}: {} by the text alone", read.clamp(1.0, 10.0))
         }
-        reasons
+        _ => rule,
     }
 }
 
@@ -63,6 +97,15 @@ pub fn doubts(language: Language, neighbours: &Neighbours) -> Vec<String> {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn an_urgency_says_what_its_priority_made_of_it() {
+        let reason = |level, read| urgency_by_priority(Priority::High, level, read);
+        let rule = "priority High goes with an urgency of 6 to 8";
+        assert_eq!((reason(7, Some(7.4)).as_str(), reason(7, None).as_str()), (rule, rule));
+        assert_eq!(reason(6, Some(4.2)), format!("{rule}: 4 by the text alone"));
+        assert_eq!(reason(8, Some(11.0)), format!("{rule}: 10 by the text alone"));
+    }
 
     #[test]
     fn what_the_model_has_not_learned_is_doubted() {

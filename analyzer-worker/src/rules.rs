@@ -5,11 +5,16 @@ use schemas::analysis::{
     Analysis, Choice, Emotion, Emotions, ModelRef, Mood, Priority, Route, Scored, Sentiment,
 };
 
-use crate::{engine::Request, entities::entities, labels::CATEGORIES, language::Language, summary::summary};
+use crate::{
+    engine::Request, entities::entities, labels::CATEGORIES, language::Language,
+    reasons::urgency_by_priority, summary::summary,
+};
 
 /// Words of the keyword rule that make a ticket urgent.
 const ALARM_WORDS: [&str; 5] = ["critical", "down", "broken", "urgent", "asap"];
 
+/// What priorities and urgencies of an answer without a model follow from.
+const KEYWORD_RULE: &str = "keyword rule";
 /// How often the form is right about the category.
 const FORM_CONFIDENCE: f32 = 0.8;
 /// Among five categories, knowing nothing.
@@ -35,9 +40,10 @@ pub fn form_category(request_type: &str) -> &'static str {
 #[must_use]
 pub fn degraded(request: &Request) -> Analysis {
     let priority = keyword_priority(&request.description);
+    let urgency = if priority == Priority::High { 7 } else { 5 };
     Analysis {
         category: category_of_form(&request.request_type),
-        priority: choice(priority, ALARM_CONFIDENCE, "keyword rule"),
+        priority: choice(priority, ALARM_CONFIDENCE, KEYWORD_RULE),
         kind: choice("general".to_owned(), 0.2, "no model"),
         sentiment: Mood {
             label: Sentiment::Neutral,
@@ -47,7 +53,8 @@ pub fn degraded(request: &Request) -> Analysis {
             alternatives: Vec::new(),
             reasons: Vec::new(),
         },
-        urgency: if priority == Priority::High { 7 } else { 5 },
+        urgency,
+        urgency_reasons: vec![KEYWORD_RULE.to_owned(), urgency_by_priority(priority, urgency, None)],
         route: Route {
             label: "live-chat".to_owned(),
             confidence: 0.4,
@@ -103,6 +110,10 @@ mod tests {
         assert_eq!(
             (answer.category.label.as_str(), answer.entities[0].text.as_str()),
             ("General", "sw-cold-01")
+        );
+        assert_eq!(
+            answer.urgency_reasons,
+            ["keyword rule", "priority Medium goes with an urgency of 3 to 6"]
         );
     }
 

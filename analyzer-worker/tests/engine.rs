@@ -54,7 +54,9 @@ async fn an_answer_finds_what_the_text_names() {
 #[tokio::test]
 async fn reasons_never_quote_the_ticket() {
     let answer = engine().analyze(request(TICKET)).await.unwrap().analysis;
-    let reasons = [answer.category.reasons, answer.priority.reasons, answer.kind.reasons].concat();
+    let reasons =
+        [answer.category.reasons, answer.priority.reasons, answer.kind.reasons, answer.urgency_reasons]
+            .concat();
     let words: Vec<_> = TICKET.split_whitespace().collect();
     for phrase in words.windows(3).map(|three| three.join(" ")) {
         assert!(!reasons.iter().any(|reason| reason.contains(&phrase)), "{phrase}");
@@ -95,10 +97,32 @@ async fn what_a_text_denies_is_no_reason() {
     let text =
         "Nothing is down and nobody is affected, no error, no virus. Please rename the printer, not urgent.";
     let answer = engine().analyze(request(text)).await.unwrap().analysis;
-    let reasons = [answer.priority.reasons, answer.kind.reasons, vec![answer.route.reasoning]].concat();
+    let reasons =
+        [answer.priority.reasons, answer.kind.reasons, answer.urgency_reasons, vec![answer.route.reasoning]]
+            .concat();
     for denied in ["everybody affected", "work at a standstill", "an attack", "a malfunction"] {
         assert!(!reasons.iter().any(|reason| reason.contains(denied)), "{denied}: {reasons:?}");
     }
+}
+
+#[tokio::test]
+async fn an_urgency_has_the_reasons_that_move_it() {
+    let reasons = |text: &'static str| async move {
+        engine().analyze(request(text)).await.unwrap().analysis.urgency_reasons
+    };
+    let urgent =
+        reasons("All tills are dead, nobody can pay, the queue is out of the door. We close at 18:00 today.")
+            .await;
+    let calm = reasons("How do I change the wallpaper? No hurry, next month is fine, it can wait.").await;
+    let has = |reasons: &[String], part: &str| reasons.iter().any(|reason| reason.contains(part));
+    for (reasons, moved_by) in
+        [(&urgent, "the text speaks of work at a standstill"), (&calm, "plenty of time")]
+    {
+        assert!(has(reasons, moved_by), "{reasons:?}");
+        assert!(has(reasons, "nearest known tickets are as urgent"), "{reasons:?}");
+        assert!(has(reasons, "goes with an urgency of"), "{reasons:?}");
+    }
+    assert!(!has(&urgent, "plenty of time") && !has(&calm, "standstill"));
 }
 
 #[tokio::test]

@@ -314,6 +314,7 @@ fn answer(n: u128) -> AnalysisOf<(), ()> {
             reasons: Vec::new(),
         },
         urgency: 1 + (n % 10) as u8,
+        urgency_reasons: vec![],
         route: Route {
             label: "live-chat".to_owned(),
             confidence: 0.7,

@@ -32,6 +32,9 @@ pub struct AnalysisOf<E, S> {
     /// 1 (whenever) to 10 (this minute).
     #[schemars(range(min = 1, max = 10))]
     pub urgency: u8,
+    /// Why it is that urgent, without quoting the ticket. Early analyses have none.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub urgency_reasons: Vec<String>,
     /// The best support channel.
     pub route: Route,
     /// A team's own questions, by name, answered from label sets it taught the analyzer itself.
@@ -68,6 +71,7 @@ impl<E, S> AnalysisOf<E, S> {
             kind: self.kind,
             sentiment: self.sentiment,
             urgency: self.urgency,
+            urgency_reasons: self.urgency_reasons,
             route: self.route,
             own: self.own,
             language: self.language,

@@ -5,11 +5,14 @@ use std::{cmp::Reverse, collections::BTreeMap};
 
 use tch::Tensor;
 
-use super::heads::rows;
+use super::{heads::rows, net::URGENCY};
 use crate::labels::Question;
 
 /// How many neighbours are asked.
 pub const NEIGHBOURS: usize = 5;
+
+/// Levels between two tickets that are as urgent: people differ by one.
+const NEARLY_AS_URGENT: usize = 1;
 
 /// A ticket less like its nearest neighbour than this is like none: the cosine that 1 of 500 of the known tickets stays below
 /// with the nearest of the other ones.
@@ -31,6 +34,8 @@ pub struct Known {
     /// Rounded: each ticket is compared with all of these, which takes whole numbers a third of the time.
     embeddings: Vec<Vec<i16>>,
     labels: BTreeMap<Question, Vec<usize>>,
+    /// Heads learned before urgencies had reasons know none.
+    urgencies: Option<Vec<usize>>,
 }
 
 impl Known {
@@ -41,8 +46,9 @@ impl Known {
             Some(labels) if labels.len() == embeddings.len() => Ok((question, labels.clone())),
             _ => Err(format!("the known tickets lack labels of {}", question.name())),
         };
+        let urgencies = labels.get(URGENCY).filter(|all| all.len() == embeddings.len()).cloned();
         let labels = Question::ALL.into_iter().map(of).collect::<Result<_, _>>()?;
-        Ok(Self { embeddings: embeddings.iter().map(|row| rounded(row)).collect(), labels })
+        Ok(Self { embeddings: embeddings.iter().map(|row| rounded(row)).collect(), labels, urgencies })
     }
 
     /// The nearest known tickets of each embedding, `[tickets, dimension]`.
@@ -76,17 +82,29 @@ impl Known {
     ) -> Result<String, String> {
         let labels = &self.labels[&question];
         let agreeing = neighbours.iter().filter(|&&n| labels.get(n) == Some(&label)).count();
-        let name = question.labels()[label];
-        let asked = neighbours.len();
-        if agreeing * 2 > asked {
-            return Ok(format!("{agreeing} of the {asked} nearest known tickets are {name}"));
-        }
-        Err(match agreeing {
-            0 => format!("against it: none of the {asked} nearest known tickets is {name}"),
-            1 => format!("against it: only 1 of the {asked} nearest known tickets is {name}"),
-            _ => format!("against it: only {agreeing} of the {asked} nearest known tickets are {name}"),
-        })
+        in_words(agreeing, neighbours.len(), question.labels()[label])
     }
+
+    /// How many of `neighbours` are as urgent, in words; none where nobody noted how urgent they are.
+    #[must_use]
+    pub fn agreement_on_urgency(&self, level: u8, neighbours: &[usize]) -> Option<Result<String, String>> {
+        let urgencies = self.urgencies.as_ref()?;
+        let is_near = |urgency: &usize| urgency.abs_diff(level.into()) <= NEARLY_AS_URGENT;
+        let agreeing = neighbours.iter().filter(|&&n| urgencies.get(n).is_some_and(is_near)).count();
+        Some(in_words(agreeing, neighbours.len(), "as urgent, within one level"))
+    }
+}
+
+/// `what` the agreeing ones are; an error where they are not most of those that were asked.
+fn in_words(agreeing: usize, asked: usize, what: &str) -> Result<String, String> {
+    if agreeing * 2 > asked {
+        return Ok(format!("{agreeing} of the {asked} nearest known tickets are {what}"));
+    }
+    Err(match agreeing {
+        0 => format!("against it: none of the {asked} nearest known tickets is {what}"),
+        1 => format!("against it: only 1 of the {asked} nearest known tickets is {what}"),
+        _ => format!("against it: only {agreeing} of the {asked} nearest known tickets are {what}"),
+    })
 }
 
 /// Of a vector of length 1, so that no product of two leaves 32 bits.
@@ -146,6 +164,24 @@ mod tests {
         assert_eq!(agreement(1), Err(against.to_owned()));
         let against = "against it: none of the 5 nearest known tickets is General";
         assert_eq!(agreement(4), Err(against.to_owned()));
+    }
+
+    #[test]
+    fn neighbours_speak_for_and_against_an_urgency() {
+        let mut labels: BTreeMap<_, _> =
+            Question::ALL.into_iter().map(|question| (question.name().to_owned(), vec![0; 5])).collect();
+        let known =
+            |labels: &BTreeMap<_, _>| Known::new(&Tensor::from_slice2(&[[1.0, 0.0]; 5]), labels).unwrap();
+        let all = [0, 1, 2, 3, 4];
+        assert_eq!(known(&labels).agreement_on_urgency(7, &all), None, "heads from before");
+        labels.insert(URGENCY.to_owned(), vec![6, 7, 8, 9, 2]);
+        let agreement = |level| known(&labels).agreement_on_urgency(level, &all).unwrap();
+        assert_eq!(
+            agreement(7),
+            Ok("3 of the 5 nearest known tickets are as urgent, within one level".to_owned())
+        );
+        let against = "against it: only 1 of the 5 nearest known tickets is as urgent, within one level";
+        assert_eq!(agreement(3), Err(against.to_owned()));
     }
 
     #[test]

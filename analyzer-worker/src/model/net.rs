@@ -15,7 +15,7 @@ pub const TAGS: &str = "tags";
 pub const SALIENCE: &str = "salience";
 
 /// Urgencies are learned as distances from their middle.
-const MIDDLE: f64 = 5.5;
+pub const MIDDLE: f64 = 5.5;
 
 /// Named weights: `<layer>.query`, `<layer>.weight`, `<layer>.bias`.
 pub struct Net(BTreeMap<String, Tensor>);
@@ -51,6 +51,11 @@ impl Net {
     /// The layer of a question, `[labels, dimension + features]`.
     pub fn weights(&self, question: Question) -> &Tensor {
         self.get(question.name(), "weight")
+    }
+
+    /// The layer that reads the urgency, `[1, dimension + features]`.
+    pub fn urgency_weights(&self) -> &Tensor {
+        self.get(URGENCY, "weight")
     }
 
     fn linear(&self, layer: &str, input: &Tensor) -> Tensor {

@@ -121,6 +121,7 @@ mod tests {
                 reasons: vec![],
             },
             urgency: 7,
+            urgency_reasons: vec![],
             route: Route {
                 label: "live-chat".into(),
                 confidence: 0.7,

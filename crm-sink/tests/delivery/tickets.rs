@@ -135,6 +135,7 @@ fn analysis(
             reasons: vec![],
         },
         urgency: 7,
+        urgency_reasons: vec![],
         route: Route {
             label: "live-chat".into(),
             confidence: 0.7,

@@ -172,6 +172,7 @@ fn answer(labels: Labels) -> AnalysisOf<(), ()> {
             reasons: vec![],
         },
         urgency: 8,
+        urgency_reasons: vec![],
         route: Route {
             label: labels.route.to_owned(),
             confidence: 0.7,

@@ -44,6 +44,7 @@ pub(crate) fn analysis(revision: &str) -> Box<TicketAnalyzed> {
             reasons: vec![],
         },
         urgency: 7,
+        urgency_reasons: vec![],
         route: Route {
             label: "live-chat".into(),
             confidence: 0.7,
