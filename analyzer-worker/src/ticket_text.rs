@@ -1,5 +1,5 @@
 //! A ticket's text as the model reads it: what was written, and below it what was said in recordings that have been
-//! written down by then. Offsets of entities count through both.
+//! written down by then. Offsets of entities count through both: `schemas::analysis::Entity` promises how they are joined.
 
 use event_store::{EventStore, PersonalKeys, StoreError, personal_keys::KeyError};
 use schemas::{

@@ -234,16 +234,18 @@ pub struct Route {
     pub alternatives: Vec<Scored<String>>,
 }
 
-/// A span of the description that names something.
+/// A span of the analyzed text that names something. The text is the description, and below it, each after two line
+/// breaks, what was said in recordings, in the order in which they were written down (`TicketTranscribed`): a start at or
+/// beyond the end of the description lies in what was said.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
 pub struct Entity {
     /// The exact substring.
     pub text: String,
     /// PERSON, ORG, PRODUCT, LOCATION, HOST, IP, EMAIL, URL, `ERROR_CODE`, DATETIME or PHONE.
     pub label: String,
-    /// Where it starts, in characters of the description.
+    /// Where it starts, in characters of the analyzed text.
     pub start: usize,
-    /// Where it ends (exclusive), in characters of the description.
+    /// Where it ends (exclusive), in characters of the analyzed text.
     pub end: usize,
     /// Probability of being right, 0 to 1.
     pub confidence: f32,

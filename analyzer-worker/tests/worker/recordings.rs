@@ -5,7 +5,7 @@ use analyzer_worker::transcription::{
     engine::{TranscriberChoice, TranscriptionSettings},
 };
 use axum::{Json, Router, body::Bytes, http::HeaderMap, routing::post};
-use schemas::{Envelope, TicketEvent, TicketId};
+use schemas::{Envelope, TicketEvent, TicketId, analysis::Entity};
 use serde_json::json;
 use subscription::{Fate, Reaction as _};
 
@@ -63,14 +63,26 @@ async fn a_service_writes_a_recording_down() {
     tokio::spawn(async move { axum::serve(listener, router).await });
 
     let world = World::new().await;
-    let (ticket, _) = world.submit_with("Please listen to my message.", &[b"the sound itself"]).await;
+    let written = "Grüße aus Halle 👋, error 809 again. Please listen to my message.";
+    let (ticket, _) = world.submit_with(written, &[b"the sound itself"]).await;
     let stage = stage(&world, &settings(TranscriberChoice::Http, &url));
     let text = written_down_and_read(&world, ticket, &stage).await;
     assert_eq!(text, "The server srv-fs01 in Lisbon is on fire.");
     let (last, event) = world.last(ticket).await;
     let TicketEvent::Analyzed(answer) = event else { panic!("{}", last.type_name) };
     let entities = world.keys.open_sealed(&answer.entities, last.id, "entities").await.unwrap();
-    assert!(entities.iter().any(|entity| entity.text == "srv-fs01"), "{entities:?}");
+    assert_places(&entities, &format!("{written}\n\n{text}"));
+    let starts = |name: &str| entities.iter().find(|entity| entity.text == name).unwrap().start;
+    let length = written.chars().count();
+    assert!(starts("809") < length && starts("srv-fs01") > length, "{entities:?}");
+}
+
+/// The places are those of the written text with what was said below it.
+fn assert_places(entities: &[Entity], text: &str) {
+    for entity in entities {
+        let there: String = text.chars().skip(entity.start).take(entity.end - entity.start).collect();
+        assert_eq!(there, entity.text);
+    }
 }
 
 #[tokio::test(flavor = "multi_thread")]
