@@ -1,5 +1,6 @@
 //! `POST /analyze`: a text to an answer, for clients that ask the analyzer directly. Nothing is stored. Rules answer where
-//! the model cannot run; where it has enough to do, clients are asked to come back.
+//! the model cannot run; where it has enough to do, clients are asked to come back. Recordings take minutes to write down
+//! and belong to tickets, so they are refused.
 
 use axum::{
     Json, Router,
@@ -20,9 +21,12 @@ use crate::{
 const DESCRIPTION: std::ops::RangeInclusive<usize> = 1..=2000;
 /// Characters a request type may have.
 const REQUEST_TYPE: std::ops::RangeInclusive<usize> = 1..=50;
-/// Bytes of a body: a recording of 10 MiB in base64 and the text.
+/// Bytes of a body: a recording of 10 MiB in base64 and the text, so that a recording is refused for what it is.
 const BODY_LIMIT: usize = 14 * 1024 * 1024;
 
+/// An answer from the text alone would pass for one about the recording, too.
+const NO_RECORDINGS: &str = "recordings are not analyzed here: send the ticket with its recording to POST /api/tickets, \
+                             which keeps it and has it written down";
 /// Seconds after which a client that was sent away may try again.
 const RETRY_AFTER: u32 = 1;
 
@@ -32,9 +36,9 @@ const RETRY_AFTER: u32 = 1;
 struct AnalyzeBody {
     description: String,
     request_type: String,
-    /// Taken for compatibility: recordings are not transcribed.
-    #[serde(default, rename = "audioBase64")]
-    _audio_base64: Option<String>,
+    /// Clients may send it to both services; only a ticket's recording is written down.
+    #[serde(default)]
+    audio_base64: Option<String>,
 }
 
 /// Every route of the service.
@@ -78,7 +82,13 @@ impl AnalyzeBody {
                 is_valid = false;
             }
         }
-        let request = Request { description: self.description, request_type: self.request_type };
-        if is_valid { Ok(request) } else { Err(problem) }
+        if !is_valid {
+            return Err(problem);
+        }
+        if self.audio_base64.is_some_and(|recording| !recording.trim().is_empty()) {
+            return Err(Problem::new(StatusCode::UNPROCESSABLE_ENTITY, NO_RECORDINGS)
+                .with_detail("audioBase64", "must be null or left out"));
+        }
+        Ok(Request { description: self.description, request_type: self.request_type })
     }
 }

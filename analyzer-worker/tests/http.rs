@@ -88,6 +88,20 @@ async fn what_cannot_be_analyzed_is_refused_with_a_problem() {
 }
 
 #[tokio::test]
+async fn a_recording_is_refused_and_not_passed_over() {
+    let service = service();
+    let body = |recording: Value| {
+        json!({ "description": support::TICKET, "requestType": "Network", "audioBase64": recording })
+            .to_string()
+    };
+    let (status, media_type, problem) = post(&service, body(json!("UklGRiQAAABXQVZF"))).await;
+    assert_eq!((status, media_type.as_str()), (StatusCode::UNPROCESSABLE_ENTITY, "application/problem+json"));
+    assert!(problem["detail"].as_str().unwrap().contains("POST /api/tickets"), "{problem}");
+    assert_eq!(problem["details"][0]["field"], "audioBase64");
+    assert_eq!(post(&service, body(json!(""))).await.0, StatusCode::OK, "nothing was recorded");
+}
+
+#[tokio::test]
 async fn the_health_answer_says_that_the_model_is_loaded() {
     let response = service().oneshot(Request::get("/health").body(Body::empty()).unwrap()).await.unwrap();
     let body = to_bytes(response.into_body(), usize::MAX).await.unwrap();
