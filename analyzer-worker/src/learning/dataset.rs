@@ -114,12 +114,22 @@ pub fn load_set_apart(dir: &Path) -> anyhow::Result<Vec<Example>> {
 /// # Errors
 /// A ticket to learn from is also one to judge by.
 pub fn ensure_disjoint(learn_from: &[Example], judge_by: &[Example]) -> anyhow::Result<()> {
-    let texts: HashSet<_> = judge_by.iter().map(|example| content(&example.description)).collect();
-    let known = learn_from.iter().find(|example| texts.contains(&content(&example.description)));
-    match known {
+    let judging = contents(judge_by);
+    match learn_from.iter().find(|example| judging.contains(&content(&example.description))) {
         Some(example) => bail!("{} is set apart for judging and must not be learned from", example.id),
         None => Ok(()),
     }
+}
+
+/// Those of the tickets to judge by whose texts were not learned from.
+#[must_use]
+pub fn not_among(judge_by: Vec<Example>, learned_from: &[Example]) -> Vec<Example> {
+    let learned = contents(learned_from);
+    judge_by.into_iter().filter(|example| !learned.contains(&content(&example.description))).collect()
+}
+
+fn contents(examples: &[Example]) -> HashSet<String> {
+    examples.iter().map(|example| content(&example.description)).collect()
 }
 
 /// A text without what a copy may change.

@@ -1,6 +1,10 @@
 //! `analyzer-worker evaluate`: how the shipped heads answer about tickets nobody learned from.
 
-use std::{collections::BTreeMap, fs, path::PathBuf};
+use std::{
+    collections::BTreeMap,
+    fs,
+    path::{Path, PathBuf},
+};
 
 use anyhow::Context as _;
 use clap::Args;
@@ -28,6 +32,9 @@ use crate::{
 };
 use tch::Kind;
 
+/// How the hold-out was chosen.
+const BY_HASH: &str = "never learned from, chosen by the hash of their ids";
+
 /// What to evaluate, and where to write it.
 #[derive(Clone, Debug, Args)]
 pub struct EvaluateSettings {
@@ -37,7 +44,7 @@ pub struct EvaluateSettings {
     /// Folder of tickets set apart, by others than the training folder's authors (*.jsonl)
     #[arg(long, default_value = "analyzer-worker/holdout")]
     pub set_apart: PathBuf,
-    /// Answer every ticket of this file instead, and learn from none: one that nobody trained on
+    /// Answer the tickets of this file instead; those that --data says were learned from are left out and counted
     #[arg(long, value_name = "FILE")]
     pub on: Option<PathBuf>,
     /// Write the report to this file as well
@@ -57,7 +64,7 @@ pub struct Evaluation {
     /// Tickets answered here.
     pub held_out: usize,
     /// How they were chosen.
-    pub chosen: &'static str,
+    pub chosen: String,
     /// Figures by question.
     pub questions: BTreeMap<Question, QuestionResult>,
     /// Sentiments, emotions aside.
@@ -122,11 +129,7 @@ pub struct Mistake {
 /// Evaluates and reports; returns the report.
 pub fn evaluate(settings: &EvaluateSettings) -> anyhow::Result<String> {
     tch::set_num_threads(i32::from(settings.model.threads));
-    let held_out = match &settings.on {
-        Some(file) => dataset::read(file)?,
-        None => split::split(dataset::load(&settings.data)?).1,
-    };
-    anyhow::ensure!(!held_out.is_empty(), "no ticket to answer: add labelled tickets");
+    let (held_out, chosen) = choose(settings)?;
     let analyst = Analyst::load(&settings.model)?;
     let alone: Vec<_> = held_out.iter().filter(|example| stands_alone(&example.id)).cloned().collect();
     let is_on_hold_out = settings.on.is_none();
@@ -134,17 +137,43 @@ pub fn evaluate(settings: &EvaluateSettings) -> anyhow::Result<String> {
         moved: moved(settings, &analyst, &held_out)?,
         alone: part(&analyst, is_on_hold_out, &alone)?,
         set_apart: part(&analyst, is_on_hold_out, &dataset::load_set_apart(&settings.set_apart)?)?,
+        chosen,
         ..Evaluation::run(&analyst, &held_out)?
-    };
-    let evaluation = match &settings.on {
-        Some(_) => Evaluation { chosen: "of a file of their own", ..evaluation },
-        None => evaluation,
     };
     let report = report::markdown(&evaluation);
     if let Some(path) = &settings.write {
         fs::write(path, &report).with_context(|| format!("writing {}", path.display()))?;
     }
     Ok(report)
+}
+
+/// The tickets to answer, and how they were chosen.
+fn choose(settings: &EvaluateSettings) -> anyhow::Result<(Vec<Example>, String)> {
+    if let Some(file) = &settings.on {
+        return choose_from(file, &settings.data);
+    }
+    let held_out = split::split(dataset::load(&settings.data)?).1;
+    anyhow::ensure!(!held_out.is_empty(), "no ticket to answer: add labelled tickets");
+    Ok((held_out, BY_HASH.to_owned()))
+}
+
+/// The tickets of a file without those that were learned from: what a model knows by heart says nothing about it.
+fn choose_from(file: &Path, learned_from: &Path) -> anyhow::Result<(Vec<Example>, String)> {
+    let all = dataset::read(file)?;
+    anyhow::ensure!(!all.is_empty(), "no ticket to answer: {} is empty", file.display());
+    if !learned_from.is_dir() {
+        tracing::warn!(folder = %learned_from.display(), "no folder says what was learned from");
+        return Ok((all, "of a file of their own; whether they were learned from is not known".to_owned()));
+    }
+    let (count, learned) = (all.len(), split::split(dataset::load(learned_from)?).0);
+    let unknown = dataset::not_among(all, &learned);
+    let left_out = count - unknown.len();
+    anyhow::ensure!(!unknown.is_empty(), "all {count} tickets of {} were learned from", file.display());
+    let chosen = match left_out {
+        0 => "of a file of their own".to_owned(),
+        _ => format!("of a file of their own; {left_out} more are left out, because they were learned from"),
+    };
+    Ok((unknown, chosen))
 }
 
 /// An evaluation within another one.
@@ -162,7 +191,7 @@ impl Evaluation {
             model: analyst.heads().model(),
             trained_on: analyst.heads().manifest().trained_on,
             held_out: held_out.len(),
-            chosen: "never learned from, chosen by the hash of their ids",
+            chosen: BY_HASH.to_owned(),
             questions: questions(&pairs)?,
             sentiment: Confusion::new(Sentiment::ALL.len(), pairs.iter().filter_map(sentiments)),
             form_wrong: form_wrong(&pairs),
@@ -334,4 +363,45 @@ fn share(pairs: &[Pair<'_>], is_right: impl Fn(&Pair<'_>) -> bool) -> f64 {
 fn mean(values: impl Iterator<Item = f64>) -> f64 {
     let values: Vec<_> = values.collect();
     values.iter().sum::<f64>() / values.len().max(1) as f64
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn line(id: &str, description: &str) -> String {
+        serde_json::json!({
+            "id": id, "request_type": "Network", "description": description, "category": "Network",
+            "priority": "High", "kind": "urgent", "sentiment": "neutral", "emotion": "none", "urgency": 7,
+            "route": "live-chat", "entities": [], "summary": description,
+        })
+        .to_string()
+    }
+
+    #[test]
+    fn what_was_learned_from_is_left_out_and_counted() {
+        let dir = tempfile::tempdir().unwrap();
+        let (folder, file) = (dir.path().join("learned"), dir.path().join("own.jsonl"));
+        fs::create_dir(&folder).unwrap();
+        // net-003 is held out by its hash: knowing its text is no advantage.
+        let learned = [line("net-001", "The switch is dark."), line("net-003", "The dock is dead.")];
+        fs::write(folder.join("known.jsonl"), learned.join("\n")).unwrap();
+        let choose = |texts: &[&str]| {
+            let lines: Vec<_> = texts.iter().map(|text| line(text, text)).collect();
+            fs::write(&file, lines.join("\n")).unwrap();
+            choose_from(&file, &folder)
+        };
+        let (kept, chosen) =
+            choose(&["the SWITCH is  dark!", "The dock is dead.", "The phone is mute."]).unwrap();
+        assert_eq!(
+            kept.iter().map(|e| e.id.as_str()).collect::<Vec<_>>(),
+            ["The dock is dead.", "The phone is mute."]
+        );
+        assert!(chosen.contains("1 more are left out"), "{chosen}");
+        assert_eq!(choose(&["The phone is mute."]).unwrap().1, "of a file of their own");
+        let refused = choose(&["The switch is dark."]).unwrap_err().to_string();
+        assert!(refused.starts_with("all 1 tickets of"), "{refused}");
+        let unknown = choose_from(&file, &dir.path().join("nowhere")).unwrap().1;
+        assert!(unknown.contains("not known"), "{unknown}");
+    }
 }
