@@ -26,6 +26,7 @@ use crate::{
         adapters::Adapters,
         encoder::Weights,
         heads::{KNOWN, MANIFEST_FILE, Manifest, WEIGHTS_FILE},
+        net::URGENCY,
         precision::has_bf16_tiles,
         reading::embeddings,
         tokenizer::Tokenizer,
@@ -188,6 +189,8 @@ fn neighbours<T>(items: &[T]) -> impl Iterator<Item = &T> {
 fn manifest(items: &[Item<'_>], verdict: Verdict) -> Manifest {
     let labels = |index: usize| neighbours(items).map(|item| item.answers[index] as usize).collect();
     let each = Question::ALL.into_iter().enumerate();
+    let each = each.map(|(index, question)| (question.name().to_owned(), labels(index)));
+    let urgencies = neighbours(items).map(|item| item.example.urgency.into()).collect();
     Manifest {
         revision: String::new(),
         encoder: ENCODER.to_owned(),
@@ -197,9 +200,7 @@ fn manifest(items: &[Item<'_>], verdict: Verdict) -> Manifest {
         urgency_error: verdict.urgency_error,
         tags_from: verdict.tags_from,
         cross_validation: verdict.figures,
-        known: each
-            .map(|(index, question)| (question.name().to_owned(), labels(index)))
-            .collect::<BTreeMap<_, _>>(),
+        known: each.chain([(URGENCY.to_owned(), urgencies)]).collect::<BTreeMap<_, _>>(),
     }
 }
 
