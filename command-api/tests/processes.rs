@@ -157,11 +157,11 @@ async fn a_halted_relay_says_why_and_tickets_are_taken_in_all_the_same() {
     })
     .await;
     assert_eq!(world.health(&process).await["status"], "healthy");
-    let noted = subscription::halts::fresh(world.side.store.pool()).await.unwrap();
-    assert!(
-        noted.iter().any(|halt| halt.stage == "relay" && halt.reason.contains("another log")),
-        "{noted:?}"
-    );
+    eventually("the halt being noted for why-stuck", async || {
+        let noted = subscription::halts::fresh(world.side.store.pool()).await.unwrap();
+        noted.iter().any(|halt| halt.stage == "relay" && halt.reason.contains("another log"))
+    })
+    .await;
     world.submit(1).await;
     world.bus().await.recreate_stream().await.unwrap();
     world.the_bus_equals_the_log().await;
