@@ -72,10 +72,8 @@ fn weighed(mut reasons: Vec<String>, agreement: Option<Result<String, String>>) 
 pub fn urgency_by_priority(priority: Priority, level: u8, read: Option<f32>) -> String {
     let ((least, most), name) = (urgency_range(priority), priority_name(priority));
     let rule = format!("priority {name} goes with an urgency of {least} to {most}");
-    match read.map(f32::round) {
-        Some(read) if read != f32::from(level) => {
-            format!("{rule}: {} by the text alone", read.clamp(1.0, 10.0))
-        }
+    match read.map(|read| read.round().clamp(1.0, 10.0) as u8) {
+        Some(read) if read != level => format!("{rule}: {read} by the text alone"),
         _ => rule,
     }
 }
