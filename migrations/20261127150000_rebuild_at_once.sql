@@ -25,39 +25,6 @@ exception when feature_not_supported then
     null;
 end $$;
 
--- As before, and with no statistics where the live table keeps none, which LIKE forgets.
-create or replace function projector.create_build(place text, tables text[]) returns void
-language plpgsql security definer set search_path = pg_catalog, pg_temp as $$
-declare
-    name text;
-    setting text;
-    column_name text;
-    may record;
-begin
-    perform projector.check_build(place, tables);
-    foreach name in array tables loop
-        execute format('create table %I.%I (like projector.%I including all excluding indexes excluding statistics)',
-                       place, name, name);
-        for setting in select unnest(reloptions) from pg_class where oid = ('projector.' || name)::regclass loop
-            execute format('alter table %I.%I set (%s)', place, name, setting);
-        end loop;
-        for column_name in
-            select attname from pg_attribute
-            where attrelid = ('projector.' || name)::regclass and attnum > 0 and not attisdropped and attstattarget = 0
-        loop
-            execute format('alter table %I.%I alter %I set statistics 0', place, name, column_name);
-        end loop;
-        for may in
-            select acl.privilege_type, case acl.grantee when 0 then 'public' else quote_ident(role.rolname) end as who
-            from pg_class, aclexplode(relacl) acl left join pg_roles role on role.oid = acl.grantee
-            where pg_class.oid = ('projector.' || name)::regclass and acl.grantee <> relowner
-        loop
-            execute format('grant %s on %I.%I to %s', may.privilege_type, place, name, may.who);
-        end loop;
-    end loop;
-    perform projector.create_build_parts(place);
-end $$;
-
 -- The indexes of the live tables that those of `place` lack, the largest first: who makes them at once does best to
 -- begin with what takes longest.
 create function projector.missing_in_build(place text, tables text[]) returns setof text
@@ -89,11 +56,13 @@ begin
     end loop;
 end $$;
 
--- Indexes that nobody has made yet, then the keys and extended statistics of the live table that the other one lacks.
+-- Indexes that nobody has made yet, then the keys and extended statistics of the live table that the other one lacks. Columns
+-- have no statistics where the live ones have none, which LIKE forgot.
 create or replace function projector.index_build(place text, name text) returns void
 language plpgsql security definer set search_path = pg_catalog, pg_temp as $$
 declare
     missing record;
+    column_name text;
 begin
     perform projector.make_index_of_build(place, missing_in_build) from projector.missing_in_build(place, array[name]);
     for missing in
@@ -112,6 +81,12 @@ begin
                           where stxnamespace = place::regnamespace and stxname = live.stxname)
     loop
         execute replace(missing.definition, ' projector.', format(' %I.', place));
+    end loop;
+    for column_name in
+        select attname from pg_attribute
+        where attrelid = ('projector.' || name)::regclass and attnum > 0 and not attisdropped and attstattarget = 0
+    loop
+        execute format('alter table %I.%I alter %I set statistics 0', place, name, column_name);
     end loop;
     execute format('analyze %I.%I', place, name);
 end $$;

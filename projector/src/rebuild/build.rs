@@ -2,7 +2,7 @@
 
 use std::{
     sync::{
-        Mutex, PoisonError,
+        Mutex, MutexGuard, PoisonError,
         atomic::{AtomicUsize, Ordering},
     },
     time::Instant,
@@ -14,6 +14,7 @@ use event_store::read::streams::streams_between;
 use futures::future::try_join_all;
 use schemas::Position;
 use sqlx::{Connection as _, PgConnection};
+use tokio_util::sync::CancellationToken;
 
 use super::{
     Observer, Rebuild, Step,
@@ -23,19 +24,42 @@ use super::{
 };
 use crate::projection::contract::{REQUESTERS, STATISTICS, TIMELINE};
 
+/// What workers share: each takes the next, until nothing is open or they are told to stop.
+struct Open<'r, T> {
+    /// The last one first.
+    tasks: Mutex<Vec<T>>,
+    stop: &'r CancellationToken,
+}
+
+impl<'r, T> Open<'r, T> {
+    fn new(rebuild: &'r Rebuild, mut tasks: Vec<T>) -> Self {
+        tasks.reverse();
+        Self { tasks: Mutex::new(tasks), stop: &rebuild.stop }
+    }
+
+    fn next(&self) -> Option<T> {
+        if self.stop.is_cancelled() { None } else { self.tasks().pop() }
+    }
+
+    /// Once nobody works any more: all is done.
+    fn is_empty(&self) -> bool {
+        self.tasks().is_empty()
+    }
+
+    fn tasks(&self) -> MutexGuard<'_, Vec<T>> {
+        self.tasks.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
 /// Does what is left of the build; false when it was told to stop.
 pub(super) async fn run(rebuild: &Rebuild, build: &Build, observe: Observer<'_>) -> anyhow::Result<bool> {
-    let (mut open, total) = plan::portions(&rebuild.pool, build.place).await?;
+    let (open, total) = plan::portions(&rebuild.pool, build.place).await?;
     let done = AtomicUsize::new(total - open.len());
     observe(Step::Portions { done: done.load(Ordering::Relaxed), of: total });
-    open.reverse();
-    let open = Mutex::new(open);
-    let next = || open.lock().unwrap_or_else(PoisonError::into_inner).pop();
+    let open = Open::new(rebuild, open);
     let worker = async || -> anyhow::Result<()> {
         let mut connection = rebuild.connection().await?;
-        while !rebuild.stop.is_cancelled()
-            && let Some(portion) = next()
-        {
+        while let Some(portion) = open.next() {
             let started = Instant::now();
             write(rebuild, &mut connection, build, &portion).await?;
             let done = done.fetch_add(1, Ordering::Relaxed) + 1;
@@ -46,7 +70,7 @@ pub(super) async fn run(rebuild: &Rebuild, build: &Build, observe: Observer<'_>)
         Ok(())
     };
     try_join_all((0..rebuild.pace.workers).map(|_| worker())).await?;
-    if done.load(Ordering::Relaxed) < total {
+    if !open.is_empty() {
         return Ok(false);
     }
     observe(Step::Indexes);
@@ -97,23 +121,18 @@ async fn first_projected(
 
 /// Indexes, as many at once as there are workers, whichever tables they are of; false when it was told to stop.
 async fn make_indexes(rebuild: &Rebuild, build: &Build) -> anyhow::Result<bool> {
-    let mut missing =
-        place::missing_indexes(&mut rebuild.connection().await?, build.place, &build.projections).await?;
-    missing.reverse();
-    let missing = Mutex::new(missing);
-    let next = || missing.lock().unwrap_or_else(PoisonError::into_inner).pop();
-    let worker = async || -> anyhow::Result<bool> {
+    let mut connection = rebuild.connection().await?;
+    let missing = place::missing_indexes(&mut connection, build.place, &build.projections).await?;
+    let open = Open::new(rebuild, missing);
+    let worker = async || -> anyhow::Result<()> {
         let mut connection = rebuild.connection().await?;
-        while let Some(index) = next() {
-            if rebuild.stop.is_cancelled() {
-                return Ok(false);
-            }
+        while let Some(index) = open.next() {
             place::make_index(&mut connection, build.place, &index).await?;
         }
-        Ok(true)
+        Ok(())
     };
-    let workers = try_join_all((0..rebuild.pace.workers).map(|_| worker())).await?;
-    Ok(workers.into_iter().all(|is_done| is_done))
+    try_join_all((0..rebuild.pace.workers).map(|_| worker())).await?;
+    Ok(open.is_empty())
 }
 
 /// Keys, all tables at once, then the counters. What an interrupted run has done is not done again.

@@ -36,7 +36,8 @@ const STATISTICS_COLUMNS: &str = "grain, at, dimension, label, other, count";
 const REQUESTERS_COLUMNS: &str = "requester_id, tickets, open_tickets, negative_tickets, reopened_tickets, \
      first_ticket_at, last_ticket_at, last_number";
 
-/// When events were first projected, by position: the one thing in a read model that is no function of the log, so it is taken over.
+/// When events were first projected, by position: the one thing in a read model that is no function of the log, so it is
+/// taken over.
 pub(super) type FirstProjected = HashMap<i64, DateTime<Utc>>;
 
 /// The rows of some tickets, ready to be copied.
@@ -127,21 +128,14 @@ impl Built {
         self.label_sets.note(t);
         let rows = &mut self.tickets;
         rows.field(&t.id).field(t.number).field(&t.requester_id).field(&t.name).field(&t.email);
-        rows.field(&t.description)
-            .field(&t.summary)
-            .field(&t.entities)
-            .field(&t.request_type)
-            .field(&t.status);
-        rows.field(&t.category).field(&t.priority).field(&t.sentiment).field(&t.kind).field(&t.route);
-        rows.field(t.urgency).field(&t.analysis).field(t.needs_review).field(t.degraded).field(&t.crm_system);
-        rows.field(&t.crm_record_id).field(&t.crm_status).field(t.created_at).field(t.analyzed_at);
-        rows.field(t.crm_delivered_at)
-            .field(t.updated_at)
-            .field(t.position)
-            .field(t.version)
-            .field(&t.assignee);
-        rows.field(&t.corrections).field(&t.language).field(t.resolved_at).field(t.resolutions);
-        rows.field(t.reopenings).field(t.satisfaction);
+        rows.field(&t.description).field(&t.summary).field(&t.entities);
+        rows.field(&t.request_type).field(&t.status).field(&t.category).field(&t.priority);
+        rows.field(&t.sentiment).field(&t.kind).field(&t.route).field(t.urgency).field(&t.analysis);
+        rows.field(t.needs_review).field(t.degraded);
+        rows.field(&t.crm_system).field(&t.crm_record_id).field(&t.crm_status);
+        rows.field(t.created_at).field(t.analyzed_at).field(t.crm_delivered_at).field(t.updated_at);
+        rows.field(t.position).field(t.version).field(&t.assignee).field(&t.corrections).field(&t.language);
+        rows.field(t.resolved_at).field(t.resolutions).field(t.reopenings).field(t.satisfaction);
         rows.end()
     }
 

@@ -87,7 +87,7 @@ async fn made_anew_it_is_the_same_down_to_its_indexes() {
     assert_eq!(self::indexes(&hub).await, indexes);
 }
 
-/// Keys, indexes, checks and storage of the live tables.
+/// Keys, indexes, checks and storage of the live tables, and which columns nobody looks at.
 async fn indexes(hub: &Hub) -> Vec<String> {
     sqlx::query_scalar(
         "select indexdef from pg_indexes where schemaname = 'projector' and tablename <> 'versions'
@@ -97,6 +97,9 @@ async fn indexes(hub: &Hub) -> Vec<String> {
          union all
          select relname || array_to_string(reloptions, ',') from pg_class
          where relnamespace = 'projector'::regnamespace and reloptions is not null
+         union all
+         select relname || '.' || attname from pg_attribute join pg_class on pg_class.oid = attrelid
+         where relnamespace = 'projector'::regnamespace and attstattarget = 0
          order by 1",
     )
     .fetch_all(hub.pool())
