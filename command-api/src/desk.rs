@@ -11,9 +11,18 @@ use schemas::{
     Envelope, EventId, Position, RequesterId, Sealed, TicketEvent, TicketId, Version,
     envelope::Metadata,
     event::{ResolutionConfirmed, TicketAssigned, TicketCommented, TicketReopened, TicketResolved},
+    work::Reading,
 };
-use ticket::{Command, Order, Rejection, Ticket, command::Correction, decide, evolve, order::Text};
+use serde::Serialize;
+use ticket::{
+    Amendment, Command, Order, Rejection, Ticket,
+    command::{Corrected, Correction},
+    decide, evolve,
+    order::Text,
+};
 use uuid::Uuid;
+
+use crate::readings::Readings;
 
 /// Who acts as long as there is no access control.
 const ACTOR: &str = "anonymous";
@@ -148,7 +157,7 @@ pub async fn carry_out(
     request: Request,
 ) -> Result<Handled<Ticket>, OrderError> {
     let id = EventId::new(Uuid::now_v7());
-    let sealing = Sealing { keys, requester: &ticket.beginning.requester, id };
+    let sealing = Sealing { store, keys, requester: &ticket.beginning.requester, ticket: ticket.id, id };
     let command = sealing.command(request.order).await?;
     let metadata = Metadata {
         correlationid: ticket.beginning.story,
@@ -163,13 +172,15 @@ pub async fn carry_out(
 
 /// For whom, and into which event.
 struct Sealing<'a> {
+    store: &'a EventStore,
     keys: &'a PersonalKeys,
     requester: &'a RequesterId,
+    ticket: TicketId,
     id: EventId,
 }
 
 impl Sealing<'_> {
-    async fn command(&self, order: Order) -> Result<Command, KeyError> {
+    async fn command(&self, order: Order) -> Result<Command, OrderError> {
         Ok(match order {
             Order::Comment(text) => {
                 Command::Comment(TicketCommented { text: self.seal("text", text).await? })
@@ -185,14 +196,40 @@ impl Sealing<'_> {
             Order::Confirm { score, signature } => {
                 Command::ConfirmResolution(ResolutionConfirmed { score: score.value(), signature })
             }
-            Order::Correct { field, to, reason } => {
-                let reason = self.seal("reason", reason).await?;
-                Command::CorrectAnalysis(Correction { field, to, reason, by: ACTOR.to_owned() })
+            Order::Correct { to, reason } => {
+                let (to, reason) = (self.corrected(to).await?, self.seal("reason", reason).await?);
+                Command::CorrectAnalysis(Correction { to, reason, by: ACTOR.to_owned() })
             }
         })
     }
 
+    async fn corrected(&self, amendment: Amendment) -> Result<Corrected, OrderError> {
+        let (reading, said_by) = match amendment {
+            Amendment::Decision(field, to) => return Ok(Corrected::Decision(field, to)),
+            Amendment::Summary(summary) => {
+                let summary = summary.into_inner();
+                let said_by = self.readings().await?.author_of_summary(self.keys, &summary).await?;
+                (Reading::Summary(self.seal_value(&summary).await?), said_by)
+            }
+            Amendment::Entities(entities) => {
+                let entities = entities.into_inner();
+                let said_by = self.readings().await?.author_of_entities(self.keys, &entities).await?;
+                (Reading::Entities(self.seal_value(&entities).await?), said_by)
+            }
+        };
+        Ok(Corrected::Reading { reading, said_by })
+    }
+
+    /// What was read off the ticket's text until now.
+    async fn readings(&self) -> Result<Readings, StoreError> {
+        Ok(Readings::of(&self.store.read_stream(self.ticket, Version::NONE).await?))
+    }
+
     async fn seal(&self, field: &str, text: Text) -> Result<Sealed<String>, KeyError> {
         self.keys.seal_for_known(self.requester, self.id, field, &text.into_inner()).await
+    }
+
+    async fn seal_value<T: Serialize>(&self, value: &T) -> Result<Sealed<T>, KeyError> {
+        self.keys.seal_for_known(self.requester, self.id, Reading::MEMBER, value).await
     }
 }

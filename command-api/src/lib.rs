@@ -7,6 +7,7 @@
 //! - [`intake`]: from a valid submission to `TicketSubmitted` in the log
 //! - [`http::commands`]: `POST /api/tickets/{id}/…`
 //! - [`desk`]: from what a person asks of a ticket to its event in the log
+//! - [`readings`]: what was read off a ticket's text, to compare corrections with
 //! - [`audio`]: what an attached recording must be
 //! - [`analysis_wait`]: answering with the analysis when a client asks to wait for it
 //! - [`trace`]: one trace id from the request to the CRM record
@@ -17,6 +18,7 @@ pub mod audio;
 pub mod desk;
 pub mod http;
 pub mod intake;
+pub mod readings;
 pub mod relay;
 pub mod settings;
 pub mod trace;

@@ -5,10 +5,10 @@ use std::collections::BTreeMap;
 use chrono::{DateTime, Utc};
 use event_store::{EventStore, PersonalKeys, StoreError, personal_keys::KeyError};
 use schemas::{
-    Analysis, Envelope, EventId, Position, TicketEvent, TicketId, Version,
-    analysis::{Priority, SealedAnalysis, Sentiment},
+    Analysis, Envelope, EventId, Position, Sealed, TicketEvent, TicketId, Version,
+    analysis::{Emotion, Entity, Priority, SealedAnalysis, Sentiment},
     event::{CrmRecordCreated, DecodeError, TicketSubmitted},
-    work::{Decided, Decision},
+    work::{Change, Decided, Decision, Reading},
 };
 
 /// A ticket in clear text, as far as others are told about it. No `Debug`: it is personal data.
@@ -61,12 +61,20 @@ pub enum DossierError {
 struct Sheet {
     submitted: Option<(EventId, TicketSubmitted)>,
     analyzed: Option<(EventId, Box<SealedAnalysis>)>,
-    corrected: BTreeMap<Decision, Decided>,
+    corrected: Corrected,
     status: &'static str,
     assignee: Option<String>,
     delivered: Option<CrmRecordCreated>,
     position: Position,
     at: DateTime<Utc>,
+}
+
+/// What people said since, with the events that said it where it is sealed.
+#[derive(Default)]
+struct Corrected {
+    decisions: BTreeMap<Decision, Decided>,
+    summary: Option<(EventId, Sealed<String>)>,
+    entities: Option<(EventId, Sealed<Vec<Entity>>)>,
 }
 
 impl Dossier {
@@ -126,7 +134,7 @@ impl Sheet {
         Self {
             submitted: None,
             analyzed: None,
-            corrected: BTreeMap::new(),
+            corrected: Corrected::default(),
             status: ticket::state::Status::default().name(),
             assignee: None,
             delivered: None,
@@ -140,9 +148,7 @@ impl Sheet {
         match event {
             TicketEvent::Submitted(submitted) => self.submitted = Some((id, submitted)),
             TicketEvent::Analyzed(analyzed) => self.analyzed = Some((id, analyzed)),
-            TicketEvent::AnalysisCorrected(correction) => {
-                self.corrected.insert(correction.field, correction.to);
-            }
+            TicketEvent::AnalysisCorrected(correction) => self.corrected.note(id, correction.change),
             TicketEvent::Assigned(assigned) => self.assignee = Some(assigned.assignee),
             TicketEvent::Resolved(_) => self.status = Status::Resolved.name(),
             TicketEvent::Reopened(_) => self.status = Status::Open.name(),
@@ -166,11 +172,7 @@ impl Sheet {
     async fn open(self, ticket: TicketId, keys: &PersonalKeys) -> Result<Option<Facts>, KeyError> {
         let Some((id, submitted)) = self.submitted else { return Ok(None) };
         let analysis = match self.analyzed {
-            Some((id, sealed)) => {
-                let mut analysis = open_analysis(keys, id, *sealed).await?;
-                self.corrected.into_iter().for_each(|(field, to)| correct(&mut analysis, field, to));
-                Some(analysis)
-            }
+            Some((id, sealed)) => Some(self.corrected.open(keys, id, *sealed).await?),
             None => None,
         };
         Ok(Some(Facts {
@@ -188,14 +190,36 @@ impl Sheet {
     }
 }
 
-async fn open_analysis(
-    keys: &PersonalKeys,
-    id: EventId,
-    sealed: SealedAnalysis,
-) -> Result<Analysis, KeyError> {
-    let entities = keys.open_sealed(&sealed.entities, id, "entities").await?;
-    let summary = keys.open_sealed(&sealed.summary, id, "summary").await?;
-    Ok(sealed.with_personal(entities, summary))
+impl Corrected {
+    fn note(&mut self, id: EventId, change: Change) {
+        match change {
+            Change::Decision { field, to, .. } => {
+                self.decisions.insert(field, to);
+            }
+            Change::Reading(Reading::Summary(sealed)) => self.summary = Some((id, sealed)),
+            Change::Reading(Reading::Entities(sealed)) => self.entities = Some((id, sealed)),
+        }
+    }
+
+    /// The analysis that `id` recorded, as far as nobody knew better.
+    async fn open(
+        self,
+        keys: &PersonalKeys,
+        id: EventId,
+        sealed: SealedAnalysis,
+    ) -> Result<Analysis, KeyError> {
+        let summary = match &self.summary {
+            Some((id, corrected)) => keys.open_sealed(corrected, *id, Reading::MEMBER).await?,
+            None => keys.open_sealed(&sealed.summary, id, "summary").await?,
+        };
+        let entities = match &self.entities {
+            Some((id, corrected)) => keys.open_sealed(corrected, *id, Reading::MEMBER).await?,
+            None => keys.open_sealed(&sealed.entities, id, "entities").await?,
+        };
+        let mut analysis = sealed.with_personal(entities, summary);
+        self.decisions.into_iter().for_each(|(field, to)| correct(&mut analysis, field, to));
+        Ok(analysis)
+    }
 }
 
 /// The domain lets no label into the log that is not one of its own; one that is none all the same changes nothing.
@@ -205,6 +229,7 @@ fn correct(analysis: &mut Analysis, field: Decision, to: Decided) {
         (Decision::Category, Decided::Label(label)) => analysis.category.label = label,
         (Decision::Kind, Decided::Label(label)) => analysis.kind.label = label,
         (Decision::Route, Decided::Label(label)) => analysis.route.label = label,
+        (Decision::Language, Decided::Label(label)) => analysis.language = label,
         (Decision::Priority, Decided::Label(label)) => {
             let known = Priority::ALL.into_iter().find(|known| known.name() == label);
             analysis.priority.label = known.unwrap_or(analysis.priority.label);
@@ -212,6 +237,10 @@ fn correct(analysis: &mut Analysis, field: Decision, to: Decided) {
         (Decision::Sentiment, Decided::Label(label)) => {
             let known = Sentiment::ALL.into_iter().find(|known| known.name() == label);
             analysis.sentiment.label = known.unwrap_or(analysis.sentiment.label);
+        }
+        (Decision::Emotion, Decided::Label(label)) => {
+            let known = Emotion::ALL.into_iter().find(|known| known.name() == label);
+            analysis.sentiment.emotion = known.unwrap_or(analysis.sentiment.emotion);
         }
         (Decision::Urgency, Decided::Label(_)) | (_, Decided::Level(_)) => {}
     }

@@ -7,7 +7,7 @@ use schemas::{
     analysis::{AnalysisOf, Entity},
     work::{Decided, Decision},
 };
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 use sqlx::types::Json;
 
 /// The analyzer's answer without its personal parts, which have columns of their own.
@@ -47,7 +47,7 @@ pub struct Ticket {
     pub position: i64,
     pub version: i32,
     pub assignee: Option<String>,
-    pub corrections: Option<Json<BTreeMap<Decision, Decided>>>,
+    pub corrections: Option<Json<Corrections>>,
     pub language: Option<String>,
     pub resolved_at: Option<DateTime<Utc>>,
     pub resolutions: i32,
@@ -55,11 +55,40 @@ pub struct Ticket {
     pub satisfaction: Option<i16>,
 }
 
+/// What people corrected, which outlasts every analysis. Of personal data it says only that it was.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Corrections {
+    /// `summary` holds a person's word, or did before the requester was erased.
+    #[serde(default, skip_serializing_if = "is_not")]
+    pub summary: bool,
+    /// The same of `entities`.
+    #[serde(default, skip_serializing_if = "is_not")]
+    pub entities: bool,
+    /// What was decided instead.
+    #[serde(flatten)]
+    pub decided: BTreeMap<Decision, Decided>,
+}
+
+#[expect(clippy::trivially_copy_pass_by_ref, reason = "serde hands over references")]
+const fn is_not(corrected: &bool) -> bool {
+    !*corrected
+}
+
 /// The labels that lists filter by, in the order of `projector.label_sets`' columns: status, requested type, category,
 /// priority, sentiment, route.
 pub(crate) type LabelSet<Label> = [Option<Label>; 6];
 
 impl Ticket {
+    /// The emotion behind the sentiment, as a person or the analyzer named it.
+    #[must_use]
+    pub fn emotion(&self) -> Option<&str> {
+        let corrected = self.corrections.as_ref().and_then(|it| it.decided.get(&Decision::Emotion));
+        match corrected {
+            Some(Decided::Label(label)) => Some(label),
+            _ => self.analysis.as_ref().map(|analysis| analysis.sentiment.emotion.name()),
+        }
+    }
+
     /// Which labels this ticket has together.
     pub(crate) fn label_set(&self) -> LabelSet<&str> {
         let Self { status, request_type, category, priority, sentiment, route, .. } = self;

@@ -192,6 +192,23 @@ pub enum Emotion {
     None,
 }
 
+impl Emotion {
+    /// All of them.
+    pub const ALL: [Self; 5] = [Self::Joy, Self::Anger, Self::Frustration, Self::Satisfaction, Self::None];
+
+    /// The name on the wire.
+    #[must_use]
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::Joy => "joy",
+            Self::Anger => "anger",
+            Self::Frustration => "frustration",
+            Self::Satisfaction => "satisfaction",
+            Self::None => "none",
+        }
+    }
+}
+
 /// Sentiment, and the emotions behind it.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
 pub struct Mood {
@@ -275,6 +292,9 @@ mod tests {
         }
         for sentiment in Sentiment::ALL {
             assert_eq!(json!(sentiment), sentiment.name());
+        }
+        for emotion in Emotion::ALL {
+            assert_eq!(json!(emotion), emotion.name());
         }
     }
 }

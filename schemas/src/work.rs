@@ -8,7 +8,11 @@ use std::fmt;
 use schemars::JsonSchema;
 use serde::{Deserialize, Deserializer, Serialize, de::Error as _};
 
-use crate::{analysis::AnalysisOf, id::EventId, personal::Sealed};
+use crate::{
+    analysis::{AnalysisOf, Entity},
+    id::EventId,
+    personal::Sealed,
+};
 
 /// Somebody takes care of a ticket from now on.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
@@ -54,21 +58,45 @@ pub struct ResolutionConfirmed {
 }
 
 /// Somebody knows better than the analyzer.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase")]
 pub struct AnalysisCorrected {
-    /// Which decision of the analysis.
-    pub field: Decision,
-    /// What held before, by the analyzer or by an earlier correction.
-    pub from: Decided,
-    /// What holds now.
-    pub to: Decided,
+    /// What of the analysis, and what holds now.
+    #[serde(flatten)]
+    pub change: Change,
     /// Why, 1 to 2000 characters.
     pub reason: Sealed<String>,
     /// Who says so, as in the actor of an envelope.
     pub by: String,
     /// The event of the analysis that is corrected.
     pub analysis_id: EventId,
+}
+
+/// What a correction changes.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[serde(untagged)]
+pub enum Change {
+    /// What was decided.
+    Decision {
+        /// Which decision of the analysis.
+        field: Decision,
+        /// What held before, by the analyzer or by an earlier correction.
+        from: Decided,
+        /// What holds now.
+        to: Decided,
+    },
+    /// What was read off the text.
+    Reading(Reading),
+}
+
+/// What is read off the text, and quotes it: personal data. What held before is in the event that said it.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[serde(tag = "field", content = "to", rename_all = "lowercase")]
+pub enum Reading {
+    /// One sentence of at most 140 characters.
+    Summary(Sealed<String>),
+    /// What the text names.
+    Entities(Sealed<Vec<Entity>>),
 }
 
 /// The decisions of an analysis that can be corrected. Entities and summary are read off the text, not decided.
@@ -80,8 +108,10 @@ pub enum Decision {
     Priority,
     Kind,
     Sentiment,
+    Emotion,
     Urgency,
     Route,
+    Language,
 }
 
 /// What was decided.
@@ -103,11 +133,19 @@ pub enum Decided {
 /// # Errors
 /// When it has one, or is none of 0 to 255.
 pub fn whole<'de, D: Deserializer<'de>>(deserializer: D) -> Result<u8, D::Error> {
+    whole_to(u8::MAX.into(), deserializer).map(|number| number as u8)
+}
+
+/// As [`whole`], for larger ones.
+///
+/// # Errors
+/// When it has a fraction, or is none of 0 to `most`.
+pub fn whole_to<'de, D: Deserializer<'de>>(most: u32, deserializer: D) -> Result<u32, D::Error> {
     let number = f64::deserialize(deserializer)?;
-    if number.fract() == 0.0 && (0.0..=255.0).contains(&number) {
-        Ok(number as u8)
+    if number.fract() == 0.0 && (0.0..=f64::from(most)).contains(&number) {
+        Ok(number as u32)
     } else {
-        Err(D::Error::custom("must be a whole number of 0 to 255"))
+        Err(D::Error::custom(format!("must be a whole number of 0 to {most}")))
     }
 }
 
@@ -121,15 +159,25 @@ impl<E, S> AnalysisOf<E, S> {
             Decision::Priority => self.priority.label.name().to_owned(),
             Decision::Kind => self.kind.label.clone(),
             Decision::Sentiment => self.sentiment.label.name().to_owned(),
+            Decision::Emotion => self.sentiment.emotion.name().to_owned(),
             Decision::Route => self.route.label.clone(),
+            Decision::Language => self.language.clone(),
         })
     }
 }
 
 impl Decision {
     /// All of them, in the order of the analysis.
-    pub const ALL: [Self; 6] =
-        [Self::Category, Self::Priority, Self::Kind, Self::Sentiment, Self::Urgency, Self::Route];
+    pub const ALL: [Self; 8] = [
+        Self::Category,
+        Self::Priority,
+        Self::Kind,
+        Self::Sentiment,
+        Self::Emotion,
+        Self::Urgency,
+        Self::Route,
+        Self::Language,
+    ];
 
     /// The name on the wire.
     #[must_use]
@@ -139,8 +187,38 @@ impl Decision {
             Self::Priority => "priority",
             Self::Kind => "kind",
             Self::Sentiment => "sentiment",
+            Self::Emotion => "emotion",
             Self::Urgency => "urgency",
             Self::Route => "route",
+            Self::Language => "language",
+        }
+    }
+}
+
+impl Reading {
+    /// Where the value stands in the event: what it is sealed as.
+    pub const MEMBER: &'static str = "to";
+
+    /// The names on the wire of all of them.
+    pub const NAMES: [&'static str; 2] = ["summary", "entities"];
+
+    /// The name on the wire.
+    #[must_use]
+    pub const fn name(&self) -> &'static str {
+        match self {
+            Self::Summary(_) => "summary",
+            Self::Entities(_) => "entities",
+        }
+    }
+}
+
+impl AnalysisCorrected {
+    /// The decision that was corrected, with what holds now; none where a reading was.
+    #[must_use]
+    pub const fn decision(&self) -> Option<(Decision, &Decided)> {
+        match &self.change {
+            Change::Decision { field, to, .. } => Some((*field, to)),
+            Change::Reading(_) => None,
         }
     }
 }
@@ -161,6 +239,25 @@ mod tests {
     fn the_names_of_decisions_are_those_of_the_wire() {
         for decision in Decision::ALL {
             assert_eq!(json!(decision), decision.name());
+        }
+    }
+
+    #[test]
+    fn clear_text_never_passes_for_a_corrected_reading() {
+        let sealed = "x1.00112233445566778899aabbccddeeff.QQ";
+        let event = |field, member: &str, value| {
+            let mut event = json!({ "field": field, "reason": sealed, "by": "anonymous", "analysisId": uuid::Uuid::nil() });
+            event[member] = value;
+            serde_json::from_value::<AnalysisCorrected>(event)
+        };
+        for name in Reading::NAMES {
+            let corrected = event(name, Reading::MEMBER, json!(sealed)).unwrap();
+            assert_eq!((corrected.decision(), &json!(corrected)["field"]), (None, &json!(name)));
+            assert!(matches!(corrected.change, Change::Reading(reading) if reading.name() == name));
+            for clear in [json!("Ada's VPN drops."), json!([{ "text": "Ada" }]), json!([])] {
+                assert!(event(name, Reading::MEMBER, clear.clone()).is_err(), "{clear}");
+                assert!(event(name, "to", clear.clone()).is_err(), "{clear}");
+            }
         }
     }
 

@@ -1,5 +1,6 @@
 //! The log to labelled tickets: those in which somebody corrected an answer. What a person changed is right by definition;
-//! what they let stand beside it counts as right too. The file is in clear text: its folder is private and short-lived.
+//! what they let stand beside it counts as right too. Language, summary and entities are no decisions of the heads: who
+//! corrected nothing else taught them nothing. The file is in clear text: its folder is private and short-lived.
 //!
 //! Anybody may send a text that is set apart for judging, and the log never forgets it: such tickets are left out.
 
@@ -15,12 +16,12 @@ use event_store::{EventStore, PersonalKeys, personal_keys::KeyError, read::Selec
 use schemas::{
     Envelope, Position, TicketEvent, TicketId, Version,
     analysis::{Emotion, Entity, Priority, Sentiment},
-    event::TicketAnalyzed,
     work::{Decided, Decision},
 };
 use serde_json::{Value, json};
 
 use crate::{
+    labels::MOODS,
     learning::{
         dataset::{Example, content},
         split,
@@ -88,7 +89,7 @@ pub(super) async fn write(
                 }
                 None => corrected.set_apart += 1,
             },
-            // Without an answer, or erased: it is not learned from.
+            // Nothing for the heads in it, or erased: it is not learned from.
             Ok(None) | Err(UnreadableTicket::Keys(KeyError::Erased(_))) => {}
             Err(error) => return Err(error.into()),
         }
@@ -110,7 +111,8 @@ async fn corrected_tickets(store: &EventStore, until: Position) -> anyhow::Resul
     Ok(tickets.into_iter().collect())
 }
 
-/// A text with its line of the training data, still without an id; none where the ticket has no answer by a model.
+/// A text with its line of the training data, still without an id; none where the ticket has no answer by a model, or
+/// nobody corrected what a head decides.
 async fn example(
     keys: &PersonalKeys,
     past: &[Envelope],
@@ -120,12 +122,13 @@ async fn example(
         match event.event()? {
             TicketEvent::Analyzed(analyzed) if !analyzed.degraded => answer = Some((event.id, analyzed)),
             TicketEvent::AnalysisCorrected(correction) => {
-                corrections.insert(correction.field, correction.to);
+                let learned = correction.decision().filter(|(field, _)| *field != Decision::Language);
+                corrections.extend(learned.map(|(field, to)| (field, to.clone())));
             }
             _ => {}
         }
     }
-    let Some((id, answer)) = answer else { return Ok(None) };
+    let Some((id, answer)) = answer.filter(|_| !corrections.is_empty()) else { return Ok(None) };
     let text = of_stream(keys, past).await?.request;
     let entities = keys.open_sealed(&answer.entities, id, "entities").await?;
     let summary = keys.open_sealed(&answer.summary, id, "summary").await?;
@@ -138,7 +141,7 @@ async fn example(
         "priority": label(Decision::Priority),
         "kind": label(Decision::Kind),
         "sentiment": label(Decision::Sentiment),
-        "emotion": emotion(&answer, &label(Decision::Sentiment)),
+        "emotion": emotion(&label(Decision::Emotion), &label(Decision::Sentiment)),
         "urgency": urgency(&label(Decision::Urgency), &label(Decision::Priority)),
         "route": label(Decision::Route),
         "summary": summary,
@@ -151,13 +154,14 @@ fn labelled(entities: &[Entity], description: &str) -> Vec<Value> {
     entities.iter().filter(is_there).map(|e| json!({ "text": e.text, "label": e.label })).collect()
 }
 
-/// The emotion of the answer, or the mildest that fits a corrected sentiment.
-fn emotion(answer: &TicketAnalyzed, sentiment: &Decided) -> Emotion {
-    if *sentiment == answer.decided(Decision::Sentiment) {
-        return answer.sentiment.emotion;
+/// The emotion, or the mildest where it does not fit a corrected sentiment.
+fn emotion(emotion: &Decided, sentiment: &Decided) -> Emotion {
+    let is = |decided: &Decided, name: &str| matches!(decided, Decided::Label(label) if label == name);
+    let mut moods = MOODS.iter().filter(|mood| is(sentiment, mood.sentiment.name()));
+    if let Some(mood) = moods.find(|mood| is(emotion, mood.emotion.name())) {
+        return mood.emotion;
     }
-    let is_positive = *sentiment == Decided::Label(Sentiment::Positive.name().to_owned());
-    if is_positive { Emotion::Satisfaction } else { Emotion::None }
+    if is(sentiment, Sentiment::Positive.name()) { Emotion::Satisfaction } else { Emotion::None }
 }
 
 /// The urgency, moved to where it fits a corrected priority.
@@ -181,6 +185,20 @@ mod tests {
             "route": "live-chat", "entities": [], "summary": description,
         });
         serde_json::from_value(line).unwrap()
+    }
+
+    #[test]
+    fn an_emotion_fits_its_sentiment() {
+        let label = |name: &str| Decided::Label(name.to_owned());
+        for (sentiment, named, learned) in [
+            ("negative", "anger", Emotion::Anger),
+            ("negative", "joy", Emotion::None),
+            ("positive", "joy", Emotion::Joy),
+            ("positive", "anger", Emotion::Satisfaction),
+            ("neutral", "anger", Emotion::None),
+        ] {
+            assert_eq!(emotion(&label(named), &label(sentiment)), learned, "{sentiment}, {named}");
+        }
     }
 
     #[test]

@@ -200,7 +200,7 @@ fn learn_again(own: &[String], folder: &Path) -> String {
 
 fn nothing_to_learn(corrected: Corrected, until: Position) -> String {
     format!(
-        "nobody has corrected an answer up to position {until}{}: there is nothing to learn",
+        "nobody has corrected a decision up to position {until}{}: there is nothing to learn",
         left_out(corrected)
     )
 }

@@ -65,9 +65,10 @@ impl Difference {
                 *change.kinds.entry((from, to)).or_default() += 1;
             }
             // The last word counts.
-            if let Some(correction) = corrections.iter().rfind(|correction| correction.field == decision) {
+            let mut decisions = corrections.iter().filter_map(AnalysisCorrected::decision);
+            if let Some((_, to)) = decisions.rfind(|(field, _)| *field == decision) {
                 change.corrected += 1;
-                change.agreeing += usize::from(correction.to == after);
+                change.agreeing += usize::from(*to == after);
             }
         }
     }

@@ -10,6 +10,7 @@ use subscription::Reaction as _;
 use uuid::Uuid;
 
 use crate::{
+    relearning::correct_the_text,
     support,
     world::{World, registry},
 };
@@ -31,15 +32,17 @@ fn settings(world: &World) -> ReplaySettings {
 async fn a_replay_compares_every_answer_and_changes_nothing() {
     let world = World::new().await;
     let worker = world.worker();
-    for text in [support::TICKET, "How do I share a calendar with a colleague?"] {
-        let (ticket, _) = world.submit(text).await;
-        worker.react(&world.stream(ticket).await).await;
-    }
+    let (corrected, _) = world.submit(support::TICKET).await;
+    worker.react(&world.stream(corrected).await).await;
+    correct_the_text(&world, corrected).await;
+    let (other, _) = world.submit("How do I share a calendar with a colleague?").await;
+    worker.react(&world.stream(other).await).await;
     let end = world.store.head().await.unwrap();
     let settings = settings(&world);
     let report = replay(settings.clone()).await.unwrap();
     assert!(report.starts_with("2 answers compared"), "{report}");
     assert!(report.contains("category: 0 would change (0.0 %)"), "{report}");
+    assert!(report.contains("says what people corrected it to in 0 of 1 cases"), "{report}");
     let later = replay(ReplaySettings { from: end.0, ..settings }).await.unwrap();
     assert!(later.starts_with("1 answers compared"), "{later}");
     assert_eq!(world.store.head().await.unwrap(), end);

@@ -15,8 +15,8 @@ use analyzer_worker::{
 use event_store::Expected;
 use rustix::process::{Pid, Signal, kill_process};
 use schemas::{
-    EventId, TicketEvent,
-    work::{AnalysisCorrected, Decided, Decision},
+    EventId, Sealed, TicketEvent, TicketId, Version,
+    work::{AnalysisCorrected, Change, Decided, Decision, Reading},
 };
 use subscription::Reaction as _;
 use tch::{Kind, Tensor};
@@ -29,20 +29,50 @@ use crate::{
 
 /// A ticket whose category somebody corrected.
 async fn corrected_ticket(world: &World, text: &str) {
+    let ticket = analyzed_ticket(world, text).await;
+    correct(world, ticket, decision(Decision::Category, "General")).await;
+}
+
+async fn analyzed_ticket(world: &World, text: &str) -> TicketId {
     let (ticket, _) = world.submit(text).await;
     world.worker().react(&world.stream(ticket).await).await;
-    let (analyzed, answer) = world.last(ticket).await;
-    let TicketEvent::Analyzed(answer) = answer else { panic!("{}", analyzed.type_name) };
+    ticket
+}
+
+fn decision(field: Decision, to: &str) -> Change {
+    let (from, to) = (Decided::Label("before".to_owned()), Decided::Label(to.to_owned()));
+    Change::Decision { field, from, to }
+}
+
+async fn correct(world: &World, ticket: TicketId, change: Change) {
     let (id, requester) = (EventId::new(Uuid::now_v7()), world.keys.requester_id("ada@example.com"));
     let corrected = AnalysisCorrected {
-        field: Decision::Category,
-        from: answer.decided(Decision::Category),
-        to: Decided::Label("General".to_owned()),
+        change,
         reason: world.keys.seal(&requester, id, "reason", &"it is".to_owned()).await.unwrap(),
         by: "agent".to_owned(),
-        analysis_id: analyzed.id,
+        analysis_id: analysis(world, ticket).await,
     };
     world.append(ticket, Expected::Any, id, TicketEvent::AnalysisCorrected(corrected)).await;
+}
+
+/// The event of the ticket's analysis.
+async fn analysis(world: &World, ticket: TicketId) -> EventId {
+    let stream = world.store.read_stream(ticket, Version::NONE).await.unwrap();
+    stream.iter().rfind(|event| event.type_name == "hub.ticket.analyzed.v1").unwrap().id
+}
+
+/// What no head decides. What is sealed is not opened, so it may be anything.
+pub(crate) async fn correct_the_text(world: &World, ticket: TicketId) {
+    let requester = world.keys.requester_id("ada@example.com");
+    let summary = Sealed::from_ciphertext(requester.clone(), vec![1, 2, 3]);
+    let entities = Sealed::from_ciphertext(requester, vec![1, 2, 3]);
+    for change in [
+        Change::Reading(Reading::Summary(summary)),
+        Change::Reading(Reading::Entities(entities)),
+        decision(Decision::Language, "de"),
+    ] {
+        correct(world, ticket, change).await;
+    }
 }
 
 /// A folder with one file of labelled tickets of the repository.
@@ -80,6 +110,15 @@ async fn a_corrected_ticket_with_a_text_set_apart_is_left_out_and_counted() {
     fs::write(settings.set_apart.join("other.jsonl"), line.to_string()).unwrap();
     let nothing_else = relearn(settings).await.unwrap_err().to_string();
     assert!(nothing_else.contains("(1 left out"), "{nothing_else}");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn nobody_learns_from_a_corrected_text_alone() {
+    let world = World::new().await;
+    let ticket = analyzed_ticket(&world, "The dock in room 2.14 is dead.").await;
+    correct_the_text(&world, ticket).await;
+    let nothing = relearn(settings(&world)).await.unwrap_err().to_string();
+    assert!(nothing.contains("nobody has corrected a decision"), "{nothing}");
 }
 
 /// The shipped heads with an own question learned on them.

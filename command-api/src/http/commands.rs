@@ -16,7 +16,7 @@ use ticket::{Rejection, Ticket};
 
 use super::{
     AppState, IDEMPOTENCY_REPLAYED,
-    bodies::OrderBody,
+    bodies::{OrderBody, Refusal},
     broken,
     headers::{idempotency_key, if_match},
     invalid, key_reused,
@@ -39,7 +39,7 @@ pub async fn command<B: OrderBody>(
 ) -> Result<Response, Problem> {
     let Path(name) = name.map_err(|_| OrderError::NoSuchTicket)?;
     let (key, required) = (idempotency_key(&headers)?, if_match(&headers)?);
-    let order = body.value.parse().map_err(invalid)?;
+    let order = body.value.parse()?;
     let ticket = desk::find(&state.store, &state.beginnings, &name).await?;
     let request = desk::Request {
         order,
@@ -82,6 +82,15 @@ fn answer(id: TicketId, handled: &Handled<Ticket>) -> Response {
         response.headers_mut().extend([IDEMPOTENCY_REPLAYED]);
     }
     response
+}
+
+impl From<Refusal> for Problem {
+    fn from(refusal: Refusal) -> Self {
+        match refusal {
+            Refusal::Fields(violations) => invalid(violations),
+            Refusal::Rule(rejection) => broken_rule(&rejection),
+        }
+    }
 }
 
 /// The one place where a failed command becomes a status.

@@ -78,7 +78,11 @@ pub(super) fn api() -> Api<AppState> {
         api,
         "/api/tickets/{id}/corrections",
         post(commands::command::<Correct>),
-        &command::<Correct>("correctAnalysis", "Correct what the analyzer decided", correction),
+        &command::<Correct>("correctAnalysis", "Correct what the analyzer said", correction).description(
+            "`to` is a label of the `field`, a level for `urgency`, a code of ISO 639-1 (or `und`) for `language`, a line for \
+             `summary`, and the whole list for `entities`. A person's word outlasts every analysis. What is so already \
+             answers 200 and changes nothing; what the analyzer said itself, 422.",
+        ),
     )
 }
 

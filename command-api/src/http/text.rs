@@ -2,6 +2,7 @@
 //! would say too little.
 
 use schemars::{Schema, json_schema};
+use ticket::{amendment, labels};
 
 /// What is trimmed: Unicode's white space, as a class of a regular expression.
 const BLANKS: &str = r"\t\n\x0b\f\r \x85\xa0\u1680\u2000-\u200a\u2028\u2029\u202f\u205f\u3000";
@@ -56,4 +57,14 @@ pub(super) fn audio(_: &mut schemars::SchemaGenerator) -> Schema {
 /// A signature in any form; its hash is kept.
 pub(super) fn signature(_: &mut schemars::SchemaGenerator) -> Schema {
     json_schema!({ "type": ["string", "null"], "minLength": 1 })
+}
+
+/// What of an analysis can be corrected.
+pub(super) fn correctable(_: &mut schemars::SchemaGenerator) -> Schema {
+    json_schema!({ "type": "string", "enum": amendment::field_names() })
+}
+
+/// What a text can name.
+pub(super) fn entity_label(_: &mut schemars::SchemaGenerator) -> Schema {
+    json_schema!({ "type": "string", "enum": labels::ENTITIES })
 }

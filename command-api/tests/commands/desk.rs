@@ -13,6 +13,14 @@ pub(crate) struct Desk {
     pub(crate) id: TicketId,
 }
 
+const SUBMITTED: &str = include_str!("../../../schemas/golden/hub.ticket.submitted.v1.json");
+const ANALYZED: &str = include_str!("../../../schemas/golden/hub.ticket.analyzed.v1.json");
+
+/// The event of a golden sample.
+fn sample(envelope: &str) -> TicketEvent {
+    serde_json::from_str::<Envelope>(envelope).unwrap().event().unwrap()
+}
+
 impl Desk {
     pub(crate) async fn start() -> Self {
         let side = CommandSide::start().await;
@@ -23,27 +31,36 @@ impl Desk {
     /// A desk whose ticket is analyzed: Network, High, urgent, negative, 8, live-chat. Hands over the event's id.
     pub(crate) async fn with_analysis() -> (Self, EventId) {
         let desk = Self::start().await;
-        let id = desk.append(include_str!("../../../schemas/golden/hub.ticket.analyzed.v1.json")).await;
+        let id = EventId::new(Uuid::now_v7());
+        desk.append(id, sample(ANALYZED)).await;
         (desk, id)
+    }
+
+    /// A desk whose ticket is analyzed with this summary, and without entities.
+    pub(crate) async fn with_readings(summary: &str) -> Self {
+        let desk = Self::start().await;
+        let TicketEvent::Analyzed(golden) = sample(ANALYZED) else { panic!("an analysis") };
+        let (id, keys) = (EventId::new(Uuid::now_v7()), &desk.side.keys);
+        let ada = keys.requester_id("ada@example.com");
+        let summary = keys.seal(&ada, id, "summary", &summary.to_owned()).await.unwrap();
+        let entities = keys.seal(&ada, id, "entities", &vec![]).await.unwrap();
+        desk.append(id, TicketEvent::Analyzed(Box::new(golden.with_personal(entities, summary)))).await;
+        desk
     }
 
     /// A desk whose ticket was handed in by somebody whose key is gone.
     pub(crate) async fn of_an_erased_requester() -> Self {
         let desk = Self { side: CommandSide::start().await, id: TicketId::new(1.into()) };
-        desk.append(include_str!("../../../schemas/golden/hub.ticket.submitted.v1.json")).await;
+        desk.append(EventId::new(Uuid::now_v7()), sample(SUBMITTED)).await;
         desk
     }
 
-    /// Appends the event of a golden sample.
-    async fn append(&self, sample: &str) -> EventId {
-        let event = serde_json::from_str::<Envelope>(sample).unwrap().event().unwrap();
-        let id = EventId::new(Uuid::now_v7());
+    async fn append(&self, id: EventId, event: TicketEvent) {
         let metadata =
             Metadata { correlationid: id, causationid: None, traceparent: None, actor: "test".into() };
         let events = vec![NewEvent { id, event, metadata }];
         let append = Append { ticket: self.id, expected: Expected::Any, events, idempotency: None };
         self.side.store.append(append).await.unwrap();
-        id
     }
 
     pub(crate) async fn ask(&self, command: &str, body: Value) -> Answer {

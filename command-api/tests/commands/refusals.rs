@@ -101,8 +101,13 @@ async fn bodies_that_cannot_be_read_are_explained() {
         ("close", json!({ "force": true }), "unknown field `force`"),
         ("confirm", json!({ "score": 4.5 }), "must be a whole number"),
         ("confirm", json!({ "score": 300 }), "must be a whole number"),
-        ("corrections", json!({ "field": "summary", "to": "x", "reason": "y" }), "unknown variant `summary`"),
-        ("corrections", json!({ "field": "urgency", "to": 300, "reason": "y" }), "a label, or a level"),
+        ("corrections", json!({ "field": "urgency", "to": 300, "reason": "y" }), "a level of 1 to 10"),
+        (
+            "corrections",
+            json!({ "field": "entities", "to": ["Ada"], "reason": "y" }),
+            "or a list of {\"text\", ",
+        ),
+        ("corrections", json!({ "field": "summary", "to": null, "reason": "y" }), "to must be a text"),
     ] {
         let answer = desk.ask(command, body).await;
         assert_eq!(answer.status, 400, "{command}: {}", answer.body);

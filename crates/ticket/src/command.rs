@@ -7,7 +7,7 @@ use schemas::{
         CrmRecordLost, CrmRecordUpdated, ResolutionConfirmed, TicketAnalyzed, TicketAssigned,
         TicketCommented, TicketReopened, TicketResolved, TicketSubmitted, TicketTranscribed,
     },
-    work::{Decided, Decision},
+    work::{Decided, Decision, Reading},
 };
 
 /// A request to the domain. Personal data arrives already sealed: the domain decides without reading it.
@@ -50,14 +50,35 @@ pub enum Command {
 }
 
 /// What is wrong with an analysis; the ticket knows what it said, and which event said it.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq)]
 pub struct Correction {
-    /// Which decision.
-    pub field: Decision,
     /// What is right.
-    pub to: Decided,
+    pub to: Corrected,
     /// Why.
     pub reason: Sealed<String>,
     /// Who says so.
     pub by: String,
+}
+
+/// What is right.
+#[derive(Clone, Debug, PartialEq)]
+pub enum Corrected {
+    /// A decision, and its outcome.
+    Decision(Decision, Decided),
+    /// What was read off the text.
+    Reading {
+        /// Sealed, so that it says nothing here.
+        reading: Reading,
+        /// Whose word holds, where it says the same. Only whoever opens both can tell.
+        said_by: Option<Author>,
+    },
+}
+
+/// Who said what holds of an analysis. A person's word outlasts the analyzer's.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Author {
+    /// The analyzer.
+    Analyzer,
+    /// Whoever corrected it last.
+    Person,
 }

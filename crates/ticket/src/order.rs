@@ -3,9 +3,7 @@
 
 use std::{fmt, ops::RangeInclusive};
 
-use schemas::work::{Decided, Decision};
-
-use crate::submission::Violation;
+use crate::{amendment::Amendment, submission::Violation};
 
 /// What a text may hold, in characters (not bytes).
 const TEXT_CHARS: RangeInclusive<usize> = 1..=2000;
@@ -13,7 +11,7 @@ const ASSIGNEE_CHARS: RangeInclusive<usize> = 1..=100;
 const SCORES: RangeInclusive<u8> = 1..=5;
 
 /// A request of a person. Its texts are personal data, and never reach the log like this.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq)]
 pub enum Order {
     /// Say something.
     Comment(Text),
@@ -34,10 +32,8 @@ pub enum Order {
     },
     /// The analyzer was wrong.
     Correct {
-        /// About what.
-        field: Decision,
         /// What is right.
-        to: Decided,
+        to: Amendment,
         /// Why.
         reason: Text,
     },

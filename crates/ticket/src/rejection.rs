@@ -43,12 +43,18 @@ pub enum Rejection {
     /// There is nothing to correct yet.
     #[error("the ticket is not analyzed yet")]
     NotAnalyzed,
-    /// No possible outcome of that decision.
+    /// No part of an analysis; the names of those there are.
+    #[error("field must be one of {0}")]
+    UnknownField(String),
+    /// No possible outcome of that decision, or nothing that can be read off a text.
     #[error("{0} must be {1}")]
-    ImpossibleCorrection(Decision, String),
+    ImpossibleCorrection(&'static str, String),
     /// The analyzer said the same.
     #[error("the {0} is {what} already", what = in_words(.1))]
     NothingToCorrect(Decision, Decided),
+    /// The analyzer read the same off the text. It is not quoted.
+    #[error("the {0} in the analysis says the same already")]
+    SameReading(&'static str),
 }
 
 impl Rejection {
@@ -67,8 +73,9 @@ impl Rejection {
             Self::NotResolved => "not-resolved",
             Self::AlreadyConfirmed(_) => "already-confirmed",
             Self::NotAnalyzed => "not-analyzed",
+            Self::UnknownField(_) => "unknown-field",
             Self::ImpossibleCorrection(..) => "impossible-correction",
-            Self::NothingToCorrect(..) => "nothing-to-correct",
+            Self::NothingToCorrect(..) | Self::SameReading(_) => "nothing-to-correct",
         }
     }
 }

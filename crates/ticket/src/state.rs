@@ -26,7 +26,7 @@ pub struct Ticket {
     pub transcripts: BTreeSet<String>,
     /// Comments that the analyzer has read.
     pub read_comments: BTreeSet<EventId>,
-    /// What people corrected. A person's word outlasts a later analysis.
+    /// What people decided otherwise. A person's word outlasts a later analysis.
     pub corrections: BTreeMap<Decision, Decided>,
     /// Its one record in each system it is delivered to.
     pub crm_records: BTreeMap<String, CrmRecord>,
@@ -132,7 +132,9 @@ pub fn evolve(mut ticket: Ticket, id: EventId, event: &TicketEvent) -> Ticket {
             ticket.resolution = Some(Resolution { confirmation: Some(data.clone()) });
         }
         TicketEvent::AnalysisCorrected(data) => {
-            ticket.corrections.insert(data.field, data.to.clone());
+            if let Some((field, to)) = data.decision() {
+                ticket.corrections.insert(field, to.clone());
+            }
         }
         TicketEvent::Transcribed(data) => {
             ticket.transcripts.insert(data.sha256.clone());

@@ -9,7 +9,7 @@ use schemas::{
     },
     envelope::Metadata,
     event::{AnalysisCorrected, AnalysisFailed, Requester, TicketAssigned, TicketClosed, TicketSubmitted},
-    work::{Decided, Decision},
+    work::{Change, Decided, Decision, Reading},
 };
 use serde::Serialize;
 use ulid::Ulid;
@@ -74,11 +74,29 @@ impl Writer {
     }
 
     pub(crate) async fn corrected(&self, ticket: TicketId, field: Decision, to: &str) {
+        let (from, to) = (Decided::Label("Network".into()), Decided::Label(to.into()));
+        self.changed(ticket, EventId::new(Uuid::now_v7()), Change::Decision { field, from, to }).await;
+    }
+
+    pub(crate) async fn summarized(&self, ticket: TicketId, summary: &str) {
         let (requester, id) = (self.keys.requester_id("ada@example.com"), EventId::new(Uuid::now_v7()));
+        let sealed = self.seal(&requester, id, Reading::MEMBER, summary.to_owned()).await;
+        self.changed(ticket, id, Change::Reading(Reading::Summary(sealed))).await;
+    }
+
+    /// That the text names this host alone.
+    pub(crate) async fn named(&self, ticket: TicketId, host: &str) {
+        let (requester, id) = (self.keys.requester_id("ada@example.com"), EventId::new(Uuid::now_v7()));
+        let (text, label, end) = (host.to_owned(), "HOST".to_owned(), host.len());
+        let entities = vec![Entity { text, label, start: 0, end, confidence: 1.0 }];
+        let sealed = self.seal(&requester, id, Reading::MEMBER, entities).await;
+        self.changed(ticket, id, Change::Reading(Reading::Entities(sealed))).await;
+    }
+
+    async fn changed(&self, ticket: TicketId, id: EventId, change: Change) {
+        let requester = self.keys.requester_id("ada@example.com");
         let correction = AnalysisCorrected {
-            field,
-            from: Decided::Label("Network".into()),
-            to: Decided::Label(to.into()),
+            change,
             reason: self.seal(&requester, id, "reason", "I know better".to_owned()).await,
             by: "desk".into(),
             analysis_id: id,

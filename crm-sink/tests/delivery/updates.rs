@@ -60,6 +60,20 @@ async fn a_record_follows_its_ticket() {
 }
 
 #[tokio::test]
+async fn a_record_says_what_people_read_off_the_text() {
+    let mut desk = Desk::new().await;
+    let ticket = desk.ticket().await;
+    desk.settle().await;
+    desk.writer.summarized(ticket, "The mail server rejects everything.").await;
+    desk.writer.named(ticket, "mail-02").await;
+    desk.take_in().await;
+    desk.settle().await;
+    assert_eq!(desk.text_of(ticket, "Summary").as_deref(), Some("The mail server rejects everything."));
+    assert_eq!(desk.text_of(ticket, "Entities").as_deref(), Some("[\"mail-02\"]"));
+    assert!(is_up_to_date(&desk).await);
+}
+
+#[tokio::test]
 async fn what_happens_while_a_ticket_is_sent_is_told_afterwards() {
     let mut desk = Desk::new().await;
     let ticket = desk.ticket().await;

@@ -28,11 +28,14 @@ pub struct TicketBody {
     pub kind: Option<String>,
     pub route: Option<String>,
     pub urgency: Option<i16>,
+    pub emotion: Option<String>,
+    pub language: Option<String>,
     pub summary: Option<String>,
     pub entities: Vec<Entity>,
     pub needs_review: bool,
     pub degraded: bool,
-    /// People corrected labels: those of this ticket differ from the ones in `analysis`.
+    /// People corrected the analysis: labels of this ticket differ from the ones in `analysis`, which are the analyzer's
+    /// own. Summary and entities are everywhere those that hold.
     pub corrected: bool,
     pub analysis: Option<AnalysisOf<Vec<Entity>, Option<String>>>,
     pub crm: Crm,
@@ -55,6 +58,7 @@ pub struct Crm {
 
 impl From<Ticket> for TicketBody {
     fn from(ticket: Ticket) -> Self {
+        let emotion = ticket.emotion().map(str::to_owned);
         let entities = ticket.entities.map_or_else(Vec::new, |entities| entities.0);
         let analysis = ticket
             .analysis
@@ -74,6 +78,8 @@ impl From<Ticket> for TicketBody {
             kind: ticket.kind,
             route: ticket.route,
             urgency: ticket.urgency,
+            emotion,
+            language: ticket.language,
             summary: ticket.summary,
             entities,
             needs_review: ticket.needs_review,

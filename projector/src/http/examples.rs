@@ -14,7 +14,7 @@ pub(super) fn ticket() -> Value {
         "id": ID, "number": 43, "name": "Ada Lovelace", "email": "ada@example.com", "requestType": "Network",
         "description": "Since this morning the VPN of our office drops every ten minutes, error 809.",
         "status": "open", "assignee": "agent-7", "category": "Network", "priority": "High", "sentiment": "neutral",
-        "kind": "technical", "route": "live-chat", "urgency": 7,
+        "kind": "technical", "route": "live-chat", "urgency": 7, "emotion": "none", "language": "en",
         "summary": "Since this morning the VPN of our office drops every ten minutes, error 809.",
         "entities": [{ "text": "809", "label": "ERROR_CODE", "start": 73, "end": 76, "confidence": 0.97 }],
         "needsReview": false, "degraded": false, "corrected": false, "analysis": null,

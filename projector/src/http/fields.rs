@@ -9,7 +9,7 @@ use serde_json::value::RawValue;
 use super::body::TicketBody;
 
 /// Every member of a ticket.
-pub const KNOWN: [&str; 26] = [
+pub const KNOWN: [&str; 28] = [
     "id",
     "number",
     "name",
@@ -24,6 +24,8 @@ pub const KNOWN: [&str; 26] = [
     "kind",
     "route",
     "urgency",
+    "emotion",
+    "language",
     "summary",
     "entities",
     "needsReview",

@@ -9,8 +9,14 @@ use crate::{personal::open_with, read_model::Ticket};
 
 /// The newest answer counts as a whole: nothing of an earlier one stays, but for what people corrected.
 pub(super) fn analyzed(ring: &KeyRing, ticket: &mut Ticket, event: &Envelope, data: &TicketAnalyzed) {
-    ticket.summary = open_with(ring, event.id, "summary", &data.summary);
-    ticket.entities = open_with(ring, event.id, "entities", &data.entities).map(Json);
+    let (keeps_summary, keeps_entities) =
+        ticket.corrections.as_ref().map_or((false, false), |it| (it.summary, it.entities));
+    if !keeps_summary {
+        ticket.summary = open_with(ring, event.id, "summary", &data.summary);
+    }
+    if !keeps_entities {
+        ticket.entities = open_with(ring, event.id, "entities", &data.entities).map(Json);
+    }
     ticket.category = Some(data.category.label.clone());
     ticket.priority = Some(data.priority.label.name().to_owned());
     ticket.sentiment = Some(data.sentiment.label.name().to_owned());

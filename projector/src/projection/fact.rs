@@ -2,7 +2,11 @@
 
 use anyhow::{Context as _, bail};
 use event_store::{KeyRing, PersonalKeys, personal_keys::KeyError};
-use schemas::{Envelope, RequesterId, TicketEvent, event::DecodeError};
+use schemas::{
+    Envelope, RequesterId, TicketEvent,
+    event::DecodeError,
+    work::{Change, Reading},
+};
 
 /// An event and what it says.
 #[derive(Clone, Debug)]
@@ -45,6 +49,11 @@ fn shown(fact: &TicketEvent) -> Option<&RequesterId> {
     match fact {
         TicketEvent::Submitted(data) => Some(&data.requester.id),
         TicketEvent::Analyzed(data) => Some(data.summary.requester()),
+        TicketEvent::AnalysisCorrected(data) => match &data.change {
+            Change::Decision { .. } => None,
+            Change::Reading(Reading::Summary(summary)) => Some(summary.requester()),
+            Change::Reading(Reading::Entities(entities)) => Some(entities.requester()),
+        },
         _ => None,
     }
 }

@@ -87,7 +87,7 @@ impl Folded {
             Some(TicketEvent::Reopened(_)) => work::reopened(ticket),
             Some(TicketEvent::Closed(_)) => work::moved_to(ticket, status::CLOSED),
             Some(TicketEvent::ResolutionConfirmed(data)) => work::confirmed(ticket, data),
-            Some(TicketEvent::AnalysisCorrected(data)) => work::corrected(ticket, data),
+            Some(TicketEvent::AnalysisCorrected(data)) => work::corrected(ring, ticket, event, data),
         }
         ticket.position = event.position.0;
         ticket.version = event.version.0;

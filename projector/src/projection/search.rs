@@ -4,7 +4,11 @@
 use std::collections::BTreeMap;
 
 use event_store::{KeyRing, PersonalKeys};
-use schemas::{Envelope, Position, TicketEvent, event::TicketSubmitted};
+use schemas::{
+    Envelope, Position, TicketEvent, Version,
+    event::{AnalysisCorrected, TicketSubmitted},
+    work::{Decided, Decision},
+};
 use sqlx::PgConnection;
 use subscription::{Progress, Projection};
 
@@ -20,6 +24,9 @@ pub struct Search {
     keys: PersonalKeys,
     tickets: Progress,
 }
+
+/// Languages told of tickets, as far as nobody knows better.
+type Languages = BTreeMap<String, String>;
 
 /// Rows to add, by column.
 #[derive(Default)]
@@ -56,7 +63,8 @@ impl Projection for Search {
         let facts = fact::read(events)?;
         let ring = fact::ring(&self.keys, &facts).await?;
         let mut texts = Texts::default();
-        let mut languages = BTreeMap::new();
+        let (mut found, mut corrected) = (Languages::new(), Languages::new());
+        let mut reread = vec![];
         for Fact { event, says } in &facts {
             match says {
                 Some(TicketEvent::Submitted(data)) => {
@@ -67,18 +75,61 @@ impl Projection for Search {
                     }
                 }
                 Some(TicketEvent::Analyzed(data)) => {
-                    languages.insert(event.subject.to_string(), data.language.clone());
+                    found.insert(event.subject.to_string(), data.language.clone());
+                    if event.version > FIRST_ANALYSIS {
+                        reread.push(event.subject.to_string());
+                    }
+                }
+                Some(TicketEvent::AnalysisCorrected(data)) => {
+                    corrected.extend(language(data).map(|to| (event.subject.to_string(), to)));
                 }
                 _ => {}
             }
         }
         add(connection, &texts).await?;
-        tell_languages(connection, languages).await
+        let through = events.last().map_or(Position::START, |event| event.position);
+        found.extend(corrected_before(connection, &reread, through).await?);
+        found.extend(corrected);
+        tell_languages(connection, found).await
     }
 
     async fn may_apply(&self, through: Position) {
         self.tickets.reached(through).await;
     }
+}
+
+/// Nobody can have corrected an analysis that follows the submission at once.
+const FIRST_ANALYSIS: Version = Version(2);
+
+/// What it corrects the language to.
+fn language(data: &AnalysisCorrected) -> Option<String> {
+    match data.decision()? {
+        (Decision::Language, Decided::Label(language)) => Some(language.clone()),
+        _ => None,
+    }
+}
+
+/// What people corrected the languages of tickets to up to a position, by the timeline, which is ahead: a person's word
+/// outlasts a later analysis.
+async fn corrected_before(
+    connection: &mut PgConnection,
+    tickets: &[String],
+    through: Position,
+) -> anyhow::Result<Languages> {
+    if tickets.is_empty() {
+        return Ok(Languages::new());
+    }
+    let query = sqlx::query!(
+        r#"select distinct on (ticket_id) ticket_id, details ->> 'to' as "language!"
+           from projector.timeline
+           where ticket_id = any($1) and type = 'hub.ticket.analysis-corrected.v1' and position <= $2
+             and details ->> 'field' = 'language' and details ->> 'to' is not null
+           order by ticket_id, version desc"#,
+        tickets,
+        through.0,
+    );
+    let rows = timed("select", "timeline", query.fetch_all(connection)).await?;
+    Ok(rows.into_iter().map(|row| (row.ticket_id, row.language)).collect())
 }
 
 async fn add(connection: &mut PgConnection, texts: &Texts) -> anyhow::Result<()> {
@@ -98,11 +149,8 @@ async fn add(connection: &mut PgConnection, texts: &Texts) -> anyhow::Result<()>
     Ok(())
 }
 
-/// The language of the latest analysis counts; the stems of an earlier one go.
-async fn tell_languages(
-    connection: &mut PgConnection,
-    languages: BTreeMap<String, String>,
-) -> anyhow::Result<()> {
+/// The language told last counts; the stems of an earlier one go.
+async fn tell_languages(connection: &mut PgConnection, languages: Languages) -> anyhow::Result<()> {
     if languages.is_empty() {
         return Ok(());
     }

@@ -1,9 +1,6 @@
 //! What a ticket counts for: its cells of `projector.statistics`, without their times.
 
-use schemas::{
-    analysis::Emotion,
-    work::{Decided, Decision},
-};
+use schemas::work::{Decided, Decision};
 
 use super::duration::bucket;
 use crate::read_model::Ticket;
@@ -26,9 +23,9 @@ pub mod dimension {
     pub const ROUTE: &str = "route";
     /// As [`CATEGORY`]; 1 to 10.
     pub const URGENCY: &str = "urgency";
-    /// The emotion behind the sentiment, by the analyzer.
+    /// The emotion behind the sentiment.
     pub const EMOTION: &str = "emotion";
-    /// The language of the text, by the analyzer.
+    /// The language of the text.
     pub const LANGUAGE: &str = "language";
     /// What the requester picked on the form.
     pub const REQUEST_TYPE: &str = "request-type";
@@ -118,7 +115,6 @@ pub fn counts_of(ticket: &Ticket) -> Vec<Count> {
 }
 
 fn labels(ticket: &Ticket) -> impl Iterator<Item = Count> + use<'_> {
-    let analysis = ticket.analysis.as_ref();
     let texts = [
         (dimension::STATUS, Some(ticket.status.as_str())),
         (dimension::REQUEST_TYPE, Some(&ticket.request_type)),
@@ -129,7 +125,7 @@ fn labels(ticket: &Ticket) -> impl Iterator<Item = Count> + use<'_> {
         (dimension::KIND, ticket.kind.as_deref()),
         (dimension::ROUTE, ticket.route.as_deref()),
         (dimension::LANGUAGE, ticket.language.as_deref()),
-        (dimension::EMOTION, analysis.map(|analysis| emotion(analysis.sentiment.emotion))),
+        (dimension::EMOTION, ticket.emotion()),
     ];
     let numbers = [(dimension::URGENCY, ticket.urgency), (dimension::SATISFACTION, ticket.satisfaction)];
     let texts = texts.into_iter().filter_map(|(dimension, label)| Some(Count::new(dimension, label?)));
@@ -169,7 +165,7 @@ fn comparisons(ticket: &Ticket) -> Vec<Count> {
     }
     let Some(analysis) = &ticket.analysis else { return counts };
     counts.push(Count::pair(dimension::CONFUSION, &ticket.request_type, &analysis.category.label));
-    for (decision, to) in ticket.corrections.iter().flat_map(|corrections| corrections.iter()) {
+    for (decision, to) in ticket.corrections.iter().flat_map(|corrections| &corrections.decided) {
         counts.push(Count::pair(corrected(*decision), &text(&analysis.decided(*decision)), &text(to)));
     }
     counts
@@ -199,19 +195,10 @@ const fn corrected(decision: Decision) -> &'static str {
         Decision::Priority => "corrected-priority",
         Decision::Kind => "corrected-kind",
         Decision::Sentiment => "corrected-sentiment",
+        Decision::Emotion => "corrected-emotion",
         Decision::Urgency => "corrected-urgency",
         Decision::Route => "corrected-route",
-    }
-}
-
-/// The name on the wire.
-const fn emotion(emotion: Emotion) -> &'static str {
-    match emotion {
-        Emotion::Joy => "joy",
-        Emotion::Anger => "anger",
-        Emotion::Frustration => "frustration",
-        Emotion::Satisfaction => "satisfaction",
-        Emotion::None => "none",
+        Decision::Language => "corrected-language",
     }
 }
 

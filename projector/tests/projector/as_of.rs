@@ -30,6 +30,7 @@ async fn a_ticket_is_seen_as_it_was() {
     hub.submit(1, ADA, "Network").await;
     hub.analyze(1, ADA, LABELS).await;
     hub.correct(1, Decision::Priority, Decided::Label("Low".to_owned())).await;
+    hub.correct_summary(1, "The rented line is cut.").await;
     hub.close(1).await;
     let at = async |moment| ticket(hub.pool(), &hub.keys, ticket_id(1), moment).await.unwrap();
     assert!(at(Moment::Position(Position(0))).await.is_none(), "not handed in yet");
@@ -39,6 +40,9 @@ async fn a_ticket_is_seen_as_it_was() {
     assert_eq!((analyzed.priority.as_deref(), analyzed.version), (Some("High"), 2));
     let corrected = at(Moment::Position(Position(3))).await.unwrap();
     assert_eq!((corrected.priority.as_deref(), corrected.status.as_str()), (Some("Low"), "open"));
+    assert_eq!(corrected.summary.as_deref(), Some("srv-fs01 is down"));
+    let summarized = at(Moment::Position(Position(4))).await.unwrap();
+    assert_eq!(summarized.summary.as_deref(), Some("The rented line is cut."));
     assert_eq!(at(Moment::Time(clock::now())).await.unwrap().status, "closed");
 }
 

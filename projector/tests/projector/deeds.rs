@@ -3,12 +3,14 @@
 use event_store::Appended;
 use schemas::{
     EventId, Sealed, TicketEvent,
+    analysis::Entity,
     event::{
         AnalysisCorrected, ResolutionConfirmed, TicketAssigned, TicketClosed, TicketCommented,
         TicketReopened, TicketResolved,
     },
-    work::{Decided, Decision},
+    work::{Change, Decided, Decision, Reading},
 };
+use serde::Serialize;
 
 use crate::hub::{Hub, new_event_id};
 
@@ -50,11 +52,27 @@ impl Hub {
 
     /// What stood there before and which analysis it was do not matter to the read model.
     pub(crate) async fn correct(&self, n: u128, field: Decision, to: Decided) -> Appended {
+        let from = Decided::Label("before".to_owned());
+        self.correct_as(n, new_event_id(), Change::Decision { field, from, to }).await
+    }
+
+    pub(crate) async fn correct_summary(&self, n: u128, summary: &str) -> Appended {
         let id = new_event_id();
+        let sealed = self.seal(id, Reading::MEMBER, summary).await;
+        self.correct_as(n, id, Change::Reading(Reading::Summary(sealed))).await
+    }
+
+    /// To these names, each with its label.
+    pub(crate) async fn correct_entities(&self, n: u128, names: &[(&str, &str)]) -> Appended {
+        let id = new_event_id();
+        let entities: Vec<_> = names.iter().map(|(text, label)| entity(text, label)).collect();
+        let sealed = self.seal_value(id, Reading::MEMBER, &entities).await;
+        self.correct_as(n, id, Change::Reading(Reading::Entities(sealed))).await
+    }
+
+    async fn correct_as(&self, n: u128, id: EventId, change: Change) -> Appended {
         let corrected = AnalysisCorrected {
-            field,
-            from: Decided::Label("before".to_owned()),
-            to,
+            change,
             reason: self.seal(id, "reason", "srv-fs01 is a rented one").await,
             by: "anonymous".to_owned(),
             analysis_id: id,
@@ -63,7 +81,19 @@ impl Hub {
     }
 
     async fn seal(&self, id: EventId, field: &str, text: &str) -> Sealed<String> {
-        self.keys.seal(&self.keys.requester_id(ADA), id, field, &text.to_owned()).await.unwrap()
+        self.seal_value(id, field, &text.to_owned()).await
+    }
+
+    async fn seal_value<T: Serialize>(&self, id: EventId, field: &str, value: &T) -> Sealed<T> {
+        self.keys.seal(&self.keys.requester_id(ADA), id, field, value).await.unwrap()
+    }
+
+    /// All that is no decision of the heads, and the emotion.
+    async fn correct_text(&self, n: u128) {
+        self.correct_summary(n, "The rented line is cut.").await;
+        self.correct_entities(n, &[("srv-fs02", "HOST"), ("Teams", "PRODUCT")]).await;
+        self.correct(n, Decision::Language, Decided::Label("de".to_owned())).await;
+        self.correct(n, Decision::Emotion, Decided::Label("anger".to_owned())).await;
     }
 
     /// Everything people can do with ticket `n`, which is open again in the end.
@@ -72,9 +102,15 @@ impl Hub {
         self.comment(n, "Looking into it.").await;
         self.correct(n, Decision::Category, Decided::Label("Cloud".to_owned())).await;
         self.correct(n, Decision::Urgency, Decided::Level(10)).await;
+        self.correct_text(n).await;
         self.resolve(n, "Replaced the cable.").await;
         self.confirm(n, 4).await;
         self.close(n).await;
         self.reopen(n, "It drops again.").await;
     }
+}
+
+fn entity(text: &str, label: &str) -> Entity {
+    let end = text.chars().count();
+    Entity { text: text.to_owned(), label: label.to_owned(), start: 0, end, confidence: 1.0 }
 }

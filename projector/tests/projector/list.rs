@@ -6,7 +6,10 @@ use axum::{
     body::Body,
     http::{Request, StatusCode},
 };
-use schemas::analysis::{Priority, Sentiment};
+use schemas::{
+    analysis::{Priority, Sentiment},
+    work::{Decided, Decision},
+};
 use serde_json::{Value, json};
 use tower::ServiceExt as _;
 
@@ -14,6 +17,7 @@ use crate::{
     asking::send,
     events::{LABELS, Labels},
     hub::Hub,
+    rebuild::compared,
     size::filled,
 };
 
@@ -295,6 +299,23 @@ async fn text_is_found_by_words_phrases_prefixes_and_in_its_own_language() {
         assert_eq!(numbers(&hub, &query).await, expected, "{question}");
     }
     assert_eq!(numbers(&hub, "q=ada@example.com&category=Network&limit=1").await, vec![3]);
+}
+
+#[tokio::test]
+async fn stems_follow_a_corrected_language_and_a_later_analysis_leaves_it() {
+    let hub = Hub::start().await;
+    hub.submit_text(1, "Die Drucker im dritten Stock drucken seit gestern nicht mehr.").await;
+    hub.analyze_in(1, "en").await;
+    hub.settled().await;
+    assert_eq!(numbers(&hub, "q=druckt").await, [] as [i64; 0]);
+    hub.correct(1, Decision::Language, Decided::Label("de".to_owned())).await;
+    hub.settled().await;
+    assert_eq!(numbers(&hub, "q=druckt").await, [1]);
+    hub.analyze_in(1, "en").await;
+    hub.settled().await;
+    assert_eq!(numbers(&hub, "q=druckt").await, [1]);
+    let comparison = compared(&hub).await;
+    assert!(comparison.is_equal(), "{comparison:?}");
 }
 
 #[tokio::test]

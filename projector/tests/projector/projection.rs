@@ -65,9 +65,9 @@ async fn one_large_batch_makes_the_same_as_many_small_ones() {
     let grown = read_model(&hub).await;
     let tickets = grown.iter().filter(|row| row.get("description").is_some()).count();
     let events = grown.iter().filter(|row| row.get("event_id").is_some()).count();
-    assert_eq!((tickets, events), (2, 15));
+    assert_eq!((tickets, events), (2, 19));
     hub.empty().await;
-    apply(&hub, 15).await;
+    apply(&hub, 19).await;
     assert_eq!(read_model(&hub).await, grown);
 }
 

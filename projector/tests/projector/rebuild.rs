@@ -54,6 +54,13 @@ async fn compare(rebuild: &Rebuild) -> Comparison {
     rebuild.compare(Place::Next, &|_| {}).await.unwrap()
 }
 
+/// What a read model made anew says to the live one.
+pub(crate) async fn compared(hub: &Hub) -> Comparison {
+    let rebuild = hub.rebuild();
+    build(&rebuild, Place::Next, &PROJECTIONS).await;
+    compare(&rebuild).await
+}
+
 /// Where the tables are that readers see: the exchange brings other ones.
 async fn live_table(hub: &Hub, table: &str) -> i64 {
     sqlx::query_scalar("select $1::regclass::oid::bigint")

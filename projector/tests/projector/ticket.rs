@@ -33,7 +33,7 @@ async fn a_ticket_shows_everything_that_happened_to_it() {
             "id": ticket_id(1), "number": 1, "name": "Ada Lovelace", "email": "ada@example.com",
             "requestType": "Network", "description": DESCRIPTION, "status": "open", "assignee": null,
             "category": "Network", "priority": "High", "sentiment": "negative", "kind": "technical", "route": "live-chat",
-            "urgency": 8, "summary": "srv-fs01 is down", "entities": [host], "needsReview": false,
+            "urgency": 8, "emotion": "frustration", "language": "en", "summary": "srv-fs01 is down", "entities": [host], "needsReview": false,
             "degraded": false, "corrected": false, "analysis": null, "createdAt": null, "analyzedAt": null,
             "updatedAt": null,
             "crm": { "system": "zoho", "recordId": "352071000000020001", "status": "delivered" },

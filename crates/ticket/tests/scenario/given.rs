@@ -1,6 +1,9 @@
 //! The words of a scenario.
 
-use schemas::{EventId, TicketEvent};
+use schemas::{
+    EventId, TicketEvent,
+    work::{AnalysisCorrected, Change},
+};
 use ticket::{Command, Rejection, Ticket, decide, evolve};
 use uuid::Uuid;
 
@@ -62,5 +65,6 @@ fn is_report(event: &TicketEvent) -> bool {
             | TicketEvent::CrmDeliveryParked(_)
             | TicketEvent::CrmDeliveryAttempted(_)
             | TicketEvent::Commented(_)
+            | TicketEvent::AnalysisCorrected(AnalysisCorrected { change: Change::Reading(_), .. })
     )
 }

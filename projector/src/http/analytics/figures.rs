@@ -58,8 +58,10 @@ pub enum Comparison {
     Priority,
     Kind,
     Sentiment,
+    Emotion,
     Urgency,
     Route,
+    Language,
 }
 
 /// How long tickets wait.
@@ -246,8 +248,10 @@ impl Comparison {
             Self::Priority => "corrected-priority",
             Self::Kind => "corrected-kind",
             Self::Sentiment => "corrected-sentiment",
+            Self::Emotion => "corrected-emotion",
             Self::Urgency => "corrected-urgency",
             Self::Route => "corrected-route",
+            Self::Language => "corrected-language",
         }
     }
 }
