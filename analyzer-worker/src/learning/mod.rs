@@ -8,6 +8,7 @@
 //! - [`calibration`]: making confidences come true
 //! - [`cross_validation`]: temperatures, thresholds and figures without the hold-out
 //! - [`train`]: `analyzer-worker train`
+//! - `kept`: what is kept of it
 //! - [`classifier`]: fitting one linear layer to embeddings
 //! - [`own`]: a team's own label sets
 //! - [`progress`]: bars for whoever waits
@@ -20,6 +21,7 @@ pub mod classifier;
 pub mod cross_validation;
 pub mod dataset;
 pub mod evaluate;
+mod kept;
 pub mod lesson;
 pub mod metrics;
 pub mod own;

@@ -8,36 +8,25 @@ use std::{
 
 use anyhow::Context as _;
 use clap::Args;
-use sha2::{Digest as _, Sha256};
-use tch::{Kind, Tensor};
+use tch::Kind;
 
 use super::{
     cross_validation::{FOLDS, Figures, Unseen, Verdict},
     dataset,
     evaluate::Mistake,
-    lesson::{FIXED_LAYERS, Item, prepare},
+    kept::keep,
+    lesson::{Item, prepare},
     progress::progress,
     split,
     tuning::{Plan, Tuned, tune},
 };
 use crate::{
-    labels::Question,
-    model::{
-        adapters::Adapters,
-        encoder::Weights,
-        heads::{KNOWN, MANIFEST_FILE, Manifest, WEIGHTS_FILE},
-        net::URGENCY,
-        precision::has_bf16_tiles,
-        reading::embeddings,
-        tokenizer::Tokenizer,
-    },
+    model::{encoder::Weights, heads::Manifest, precision::has_bf16_tiles, tokenizer::Tokenizer},
     settings::ModelSettings,
 };
 
 /// Name of the encoder in every answer.
 const ENCODER: &str = "minilm-l6";
-/// Tickets kept as neighbours: every analysis is compared with all of them.
-const KNOWN_AT_MOST: usize = 4096;
 
 /// What to learn from and where to put the heads.
 #[derive(Clone, Debug, Args)]
@@ -121,7 +110,8 @@ pub fn train(
     // What is missing shall be missed before minutes of learning.
     let known_verdict = settings.known_verdict()?;
     let (examples, held_out) = split::split(dataset::load(&settings.data)?);
-    dataset::ensure_disjoint(&examples, &dataset::load_set_apart(&settings.set_apart)?)?;
+    let set_apart = dataset::load_set_apart(&settings.set_apart)?;
+    dataset::ensure_disjoint(&examples, &set_apart)?;
     tracing::info!(learn_from = examples.len(), held_out = held_out.len(), "training");
     let (tokenizer, weights) =
         (Tokenizer::load(&settings.model.model_dir)?, Weights::load(&settings.model.model_dir)?);
@@ -139,13 +129,28 @@ pub fn train(
         return Ok((verdict.figures, None));
     }
     let tuned = learn(&weights, &items, settings.plan())?;
-    let tensors = tensors(&weights, tuned, &items, settings.plan().kind);
     let verdict = match known_verdict {
         Some(verdict) => verdict,
         None => Unseen::new(&weights, &items, settings.plan(), settings.folds)?.verdict(),
     };
-    let manifest = write(&settings.out, manifest(&items, verdict.clone()), &tensors, today)?;
-    Ok((verdict.figures, Some(manifest)))
+    let figures = verdict.figures.clone();
+    let manifest = keep(settings, tuned, &examples, manifest(examples.len(), verdict), today)?;
+    Ok((figures, Some(manifest)))
+}
+
+/// Everything but what follows from weights and tickets.
+fn manifest(trained_on: usize, verdict: Verdict) -> Manifest {
+    Manifest {
+        revision: String::new(),
+        encoder: ENCODER.to_owned(),
+        sha256: String::new(),
+        trained_on,
+        questions: verdict.questions,
+        urgency_error: verdict.urgency_error,
+        tags_from: verdict.tags_from,
+        cross_validation: verdict.figures,
+        known: BTreeMap::new(),
+    }
 }
 
 fn write_mistakes(path: &Path, mistakes: &[Mistake]) -> anyhow::Result<()> {
@@ -162,89 +167,4 @@ fn learn(weights: &Weights, items: &[Item<'_>], plan: Plan) -> anyhow::Result<Tu
     });
     bar.finish_and_clear();
     tuned
-}
-
-/// What is stored, in half precision: no answer changes, and the file is half the size.
-fn tensors(weights: &Weights, tuned: Tuned, items: &[Item<'_>], kind: Kind) -> Vec<(String, Tensor)> {
-    let mut tensors: Vec<_> =
-        tuned.0.into_iter().map(|(name, tensor)| (name, tensor.to_kind(Kind::Half))).collect();
-    let (adapters, named) =
-        (Adapters::new(tensors.iter().map(|(name, tensor)| (name, tensor))), weights.named());
-    let encoder = weights.assemble(kind, &|name| adapters.applied(name, &named[name]).to_kind(kind));
-    let embed = |item: &Item<'_>| {
-        let states = Tensor::cat(&encoder.upper(&item.lower, FIXED_LAYERS), 0);
-        embeddings(std::slice::from_ref(&item.pieces), &[states])
-    };
-    let known: Vec<_> = tch::no_grad(|| neighbours(items).map(embed).collect());
-    tensors.push((KNOWN.to_owned(), Tensor::cat(&known, 0).to_kind(Kind::Half)));
-    tensors
-}
-
-/// The tickets that explain decisions, from all over the data.
-fn neighbours<T>(items: &[T]) -> impl Iterator<Item = &T> {
-    items.iter().step_by(items.len().div_ceil(KNOWN_AT_MOST).max(1))
-}
-
-/// Everything but what follows from the weights' file.
-fn manifest(items: &[Item<'_>], verdict: Verdict) -> Manifest {
-    let labels = |index: usize| neighbours(items).map(|item| item.answers[index] as usize).collect();
-    let each = Question::ALL.into_iter().enumerate();
-    let each = each.map(|(index, question)| (question.name().to_owned(), labels(index)));
-    let urgencies = neighbours(items).map(|item| item.example.urgency.into()).collect();
-    Manifest {
-        revision: String::new(),
-        encoder: ENCODER.to_owned(),
-        sha256: String::new(),
-        trained_on: items.len(),
-        questions: verdict.questions,
-        urgency_error: verdict.urgency_error,
-        tags_from: verdict.tags_from,
-        cross_validation: verdict.figures,
-        known: each.chain([(URGENCY.to_owned(), urgencies)]).collect::<BTreeMap<_, _>>(),
-    }
-}
-
-fn write(
-    out: &Path,
-    manifest: Manifest,
-    tensors: &[(String, Tensor)],
-    today: chrono::NaiveDate,
-) -> anyhow::Result<Manifest> {
-    fs::create_dir_all(out).with_context(|| format!("creating {}", out.display()))?;
-    let path = out.join(WEIGHTS_FILE);
-    Tensor::write_safetensors(tensors, &path).with_context(|| format!("writing {}", path.display()))?;
-    let sha256 = hex::encode(Sha256::digest(fs::read(&path)?));
-    let manifest = Manifest { revision: format!("{today}-{}", &sha256[..8]), sha256, ..manifest };
-    let path = out.join(MANIFEST_FILE);
-    fs::write(&path, to_json(&manifest)?).with_context(|| format!("writing {}", path.display()))?;
-    Ok(manifest)
-}
-
-/// Pretty, with the long lists of numbers on one line each.
-fn to_json(manifest: &Manifest) -> anyhow::Result<String> {
-    let mut value = serde_json::to_value(manifest)?;
-    let known = value["known"].take();
-    let pretty = serde_json::to_string_pretty(&value)?;
-    let lists: Vec<_> = known
-        .as_object()
-        .into_iter()
-        .flatten()
-        .map(|(name, list)| format!("    \"{name}\": {list}"))
-        .collect();
-    Ok(pretty.replace("\"known\": null", &format!("\"known\": {{\n{}\n  }}", lists.join(",\n"))) + "\n")
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn neighbours_come_from_all_over_the_tickets_and_are_not_too_many() {
-        let kept = |count: usize| neighbours(&(0..count).collect::<Vec<_>>()).copied().collect::<Vec<_>>();
-        assert!(kept(0).is_empty());
-        assert_eq!(kept(3), [0, 1, 2]);
-        assert_eq!(kept(KNOWN_AT_MOST).len(), KNOWN_AT_MOST);
-        let many = kept(3 * KNOWN_AT_MOST - 1);
-        assert_eq!((many.len(), many.last()), (KNOWN_AT_MOST, Some(&(3 * KNOWN_AT_MOST - 3))));
-    }
 }

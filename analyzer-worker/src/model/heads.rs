@@ -54,7 +54,7 @@ pub struct Manifest {
     pub tags_from: BTreeMap<String, f32>,
     /// How well cross-validation over the training part answered.
     pub cross_validation: BTreeMap<String, f64>,
-    /// Labels of the known tickets as indices, by question.
+    /// Labels of the known tickets as indices, by question, and how urgent they are.
     pub known: BTreeMap<String, Vec<usize>>,
 }
 
