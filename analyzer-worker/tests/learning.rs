@@ -5,6 +5,7 @@
 mod support;
 
 use std::{
+    collections::BTreeMap,
     fs,
     path::{Path, PathBuf},
     sync::{Mutex, PoisonError},
@@ -15,6 +16,7 @@ use analyzer_worker::{
         cross_validation::Verdict,
         dataset::Example,
         lesson::{FIXED_LAYERS, Item, prepare},
+        refine,
         train::train,
         tuning::{Plan, Tuned, tune},
     },
@@ -22,13 +24,14 @@ use analyzer_worker::{
         Heads,
         adapters::Adapters,
         encoder::{Encoder, Weights},
-        heads::Manifest,
+        heads::{KNOWN, Manifest, WEIGHTS_FILE},
         net::URGENCY,
         reading::embeddings,
         tokenizer::Tokenizer,
     },
     settings::PrecisionChoice,
 };
+use schemas::analysis::{Emotion, Priority, Sentiment};
 use tch::{Kind, Tensor};
 
 /// libtorch draws from one generator per process: whoever learns must be alone with it.
@@ -121,6 +124,48 @@ fn a_verdict_that_is_missing_is_missed_before_anything_is_learned() {
     assert!(format!("{error:#}").contains("verdict.json"), "{error:#}");
 }
 
+/// The weights after a few rounds, gone on from with `lesson` while `set_aside` is looked at.
+fn refined(known: &Tuned, weights: &Weights, lesson: &[Item<'_>], set_aside: &[Item<'_>]) -> refine::Outcome {
+    let plan = Plan { rounds: 5, update_rate: 2e-4, layer_rate: 2e-3, ..plan() };
+    refine::learn(weights, known, lesson, set_aside, plan).unwrap()
+}
+
+/// The tickets of `examples` with a wrong answer to every question.
+fn contradicted() -> Vec<Example> {
+    let wrong = |example: Example| Example {
+        category: "Security".to_owned(),
+        priority: Priority::High,
+        kind: "question".to_owned(),
+        sentiment: Sentiment::Positive,
+        emotion: Emotion::Joy,
+        route: "co-browse".to_owned(),
+        ..example
+    };
+    examples().into_iter().map(wrong).collect()
+}
+
+#[test]
+fn corrections_are_learned_until_those_set_aside_are_answered_no_better() {
+    let _alone = GENERATOR.lock().unwrap_or_else(PoisonError::into_inner);
+    tch::set_num_threads(1);
+    let ((tokenizer, weights), examples, wrong) = (load(), examples(), contradicted());
+    let prepare = |examples| tch::no_grad(|| prepare(examples, &tokenizer, &weights.encoder(Kind::Float)));
+    let (items, wrong) = (prepare(&examples).unwrap(), prepare(&wrong).unwrap());
+    let known = learn(&weights, &items).0;
+
+    let agreed = refined(&known, &weights, &wrong, &wrong);
+    assert_eq!(agreed.errors.len(), 6, "each round was better: {:?}", agreed.errors);
+    assert!(agreed.errors.is_sorted_by(|before, after| before > after), "{:?}", agreed.errors);
+
+    let taught = agreed.tuned;
+    let denied = refined(&taught, &weights, &items, &wrong);
+    assert_eq!(denied.errors.len(), 2, "it ends after the first round: {:?}", denied.errors);
+    assert!(taught.0.iter().all(|(name, tensor)| denied.tuned.0[name].equal(tensor)), "what is best is kept");
+
+    let unseen = refined(&known, &weights, &wrong, &[]);
+    assert!(unseen.errors.is_empty() && !unseen.tuned.0["category.bias"].equal(&known.0["category.bias"]));
+}
+
 /// Learns from the tickets, with more arguments, into another folder.
 fn train_in(dir: &Path, more: &[&str]) -> Manifest {
     let _alone = GENERATOR.lock().unwrap_or_else(PoisonError::into_inner);
@@ -162,4 +207,39 @@ fn tickets_learned_from_are_kept_with_how_urgent_they_are() {
     assert_eq!(manifest.known["category"], [0, 3, 3], "in the order of the tickets");
     let kept = Heads::load(&dir.path().join("out")).unwrap();
     assert!(kept.known().agreement_on_urgency(6, &[0, 1]).unwrap().is_ok());
+}
+
+fn weights(heads_dir: &Path) -> BTreeMap<String, Tensor> {
+    let tensors = Tensor::read_safetensors(heads_dir.join(WEIGHTS_FILE)).unwrap();
+    tensors.into_iter().filter(|(name, _)| name != KNOWN).collect()
+}
+
+#[test]
+fn corrections_go_on_from_the_weights_and_meanings_there_are_and_overrule_labels() {
+    let dir = tempfile::tempdir().unwrap();
+    let corrections = [
+        line("c-1", "the PRINTER prints a grey line; purely cosmetic", "General", "Medium", 9),
+        line("c-2", "The scanner in aisle 4 beeps.", "General", "Low", 1),
+        line("c-0", "By its id, this one is held out.", "General", "Low", 2),
+    ];
+    let corrections = write_lines(&dir.path().join("corrections.jsonl"), &corrections);
+    let (shipped, before) = (shipped(), weights(&support::settings(PrecisionChoice::F32).heads_dir));
+    for (rounds, is_changed) in [("0", false), ("1", true)] {
+        let manifest =
+            train_in(dir.path(), &["--rounds", rounds, "--corrections", corrections.to_str().unwrap()]);
+        assert_eq!((&manifest.questions, &manifest.tags_from), (&shipped.questions, &shipped.tags_from));
+        assert_eq!(manifest.trained_on, shipped.trained_on + 2);
+        assert_eq!(
+            manifest.known[URGENCY],
+            [5, 8, 9, 1],
+            "of the text that both have, the correction is known"
+        );
+        let after = weights(&dir.path().join("out"));
+        assert!(before.keys().eq(after.keys()));
+        let distance =
+            |(name, tensor): (&String, &Tensor)| (tensor - &after[name]).abs().max().double_value(&[]);
+        let moved = before.iter().map(distance).fold(0.0, f64::max);
+        assert!(moved < 0.01 && (moved > 0.0) == is_changed, "{rounds} rounds: {moved}");
+        Heads::load(&dir.path().join("out")).unwrap();
+    }
 }

@@ -20,10 +20,8 @@ use crate::{
     entities::{Candidate, combined},
     labels::{ENTITIES, Question},
     model::{
-        adapters::Adapters,
         encoder::Weights,
-        heads::{QuestionManifest, central, rows, shape},
-        net::Net,
+        heads::{QuestionManifest, central, rows},
         tags,
     },
     rules::form_category,
@@ -96,10 +94,7 @@ impl<'i> Unseen<'i> {
         kind: Kind,
         items: &[&'i Item<'i>],
     ) -> anyhow::Result<()> {
-        let (adapters, named) = (Adapters::new(&tuned.0), weights.named());
-        let encoder = weights.assemble(kind, &|name| adapters.applied(name, &named[name]).to_kind(kind));
-        let tensors = tuned.0.iter().map(|(name, tensor)| (name.clone(), tensor.shallow_clone()));
-        let net = Net::new(tensors.collect(), &shape(encoder.dimension()))?;
+        let (encoder, net) = tuned.model(weights, kind)?;
         for item in items {
             let states = Tensor::cat(&encoder.upper(&item.lower, FIXED_LAYERS), 0);
             let outputs = net.decide(std::slice::from_ref(&states), &item.features);

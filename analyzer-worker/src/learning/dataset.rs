@@ -121,11 +121,11 @@ pub fn ensure_disjoint(learn_from: &[Example], judge_by: &[Example]) -> anyhow::
     }
 }
 
-/// Those of the tickets to judge by whose texts were not learned from.
+/// Those of the tickets whose texts none of the others has.
 #[must_use]
-pub fn not_among(judge_by: Vec<Example>, learned_from: &[Example]) -> Vec<Example> {
-    let learned = contents(learned_from);
-    judge_by.into_iter().filter(|example| !learned.contains(&content(&example.description))).collect()
+pub fn not_among(examples: Vec<Example>, others: &[Example]) -> Vec<Example> {
+    let others = contents(others);
+    examples.into_iter().filter(|example| !others.contains(&content(&example.description))).collect()
 }
 
 fn contents(examples: &[Example]) -> HashSet<String> {

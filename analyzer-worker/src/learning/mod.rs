@@ -8,7 +8,8 @@
 //! - [`calibration`]: making confidences come true
 //! - [`cross_validation`]: temperatures, thresholds and figures without the hold-out
 //! - [`train`]: `analyzer-worker train`
-//! - `kept`: what is kept of it
+//! - [`refine`]: `analyzer-worker train --corrections`: little more, into what was learned already
+//! - `kept`: what is kept of either
 //! - [`classifier`]: fitting one linear layer to embeddings
 //! - [`own`]: a team's own label sets
 //! - [`progress`]: bars for whoever waits
@@ -26,6 +27,7 @@ pub mod lesson;
 pub mod metrics;
 pub mod own;
 pub mod progress;
+pub mod refine;
 pub mod report;
 pub mod split;
 pub mod train;

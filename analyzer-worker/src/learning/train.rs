@@ -17,6 +17,7 @@ use super::{
     kept::keep,
     lesson::{Item, prepare},
     progress::progress,
+    refine::refine,
     split,
     tuning::{Plan, Tuned, tune},
 };
@@ -40,13 +41,17 @@ pub struct TrainSettings {
     /// With --labels, the column of the texts
     #[arg(long, default_value = "text", value_name = "COLUMN")]
     pub text: String,
+    /// Corrected tickets (*.jsonl), learned into the heads of --heads-dir together with some of the labelled ones, instead of
+    /// learning everything anew; stops where those of them that are set aside are answered no better
+    #[arg(long, value_name = "FILE", conflicts_with_all = ["labels", "trial", "verdict"])]
+    pub corrections: Option<PathBuf>,
     /// Folder of tickets set apart for judging (*.jsonl): training stops where it meets one of them
     #[arg(long, default_value = "analyzer-worker/holdout")]
     pub set_apart: PathBuf,
     /// Folder to write heads.safetensors and heads.json to
     #[arg(long, default_value = "analyzer-worker/model")]
     pub out: PathBuf,
-    /// Times every ticket is seen
+    /// Times every ticket is seen; with --corrections, at most
     #[arg(long, default_value_t = 5)]
     pub rounds: usize,
     /// Thickness of the encoder's updates
@@ -79,7 +84,7 @@ pub struct TrainSettings {
 }
 
 impl TrainSettings {
-    fn plan(&self) -> Plan {
+    pub(super) fn plan(&self) -> Plan {
         Plan {
             rounds: self.rounds,
             rank: self.rank,
@@ -112,6 +117,12 @@ pub fn train(
     let (examples, held_out) = split::split(dataset::load(&settings.data)?);
     let set_apart = dataset::load_set_apart(&settings.set_apart)?;
     dataset::ensure_disjoint(&examples, &set_apart)?;
+    if let Some(file) = &settings.corrections {
+        let (corrected, _) = split::split(dataset::read(file)?);
+        dataset::ensure_disjoint(&corrected, &set_apart)?;
+        let (figures, manifest) = refine(settings, examples, corrected, today)?;
+        return Ok((figures, Some(manifest)));
+    }
     tracing::info!(learn_from = examples.len(), held_out = held_out.len(), "training");
     let (tokenizer, weights) =
         (Tokenizer::load(&settings.model.model_dir)?, Weights::load(&settings.model.model_dir)?);

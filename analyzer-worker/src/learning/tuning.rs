@@ -7,6 +7,7 @@
 
 use std::collections::BTreeMap;
 
+use anyhow::Context as _;
 use tch::{Device, Kind, Reduction, Tensor, nn, nn::OptimizerConfig as _};
 
 use super::lesson::{FIXED_LAYERS, Item, NO_ANSWER};
@@ -17,7 +18,7 @@ use crate::{
         encoder::{Encoder, Weights},
         features::FORM,
         heads::shape,
-        net::Net,
+        net::{Misfit, Net},
         reading::embeddings,
     },
 };
@@ -60,13 +61,28 @@ impl Plan {
 /// Weights of the layers and updates of the encoder, by name.
 pub struct Tuned(pub BTreeMap<String, Tensor>);
 
+impl Tuned {
+    /// The same tensors under another owner.
+    pub(super) fn shared(&self) -> Self {
+        Self(self.0.iter().map(|(name, tensor)| (name.clone(), tensor.shallow_clone())).collect())
+    }
+
+    /// The encoder with its updates, and the layers on it.
+    pub fn model(&self, weights: &Weights, kind: Kind) -> Result<(Encoder, Net), Misfit> {
+        let (adapters, named) = (Adapters::new(&self.0), weights.named());
+        let encoder = weights.assemble(kind, &|name| adapters.applied(name, &named[name]).to_kind(kind));
+        let net = Net::new(self.shared().0, &shape(encoder.dimension()))?;
+        Ok((encoder, net))
+    }
+}
+
 /// What is being learned.
-struct Pupil<'w> {
+pub(super) struct Pupil<'w> {
     weights: &'w Weights,
     /// The encoder's own weights; those that get no updates already in the format of the passes.
     base: BTreeMap<String, Tensor>,
     plan: Plan,
-    tensors: BTreeMap<String, Tensor>,
+    pub(super) tensors: BTreeMap<String, Tensor>,
     adapters: Adapters,
     net: Net,
 }
@@ -77,22 +93,15 @@ pub fn tune(weights: &Weights, items: &[&Item<'_>], plan: Plan, done: impl Fn(f6
     tch::manual_seed(plan.seed);
     let variables = nn::VarStore::new(Device::Cpu);
     let pupil = Pupil::new(weights, &variables, plan)?;
-    let mut optimizer = nn::AdamW { wd: 0.01, ..nn::AdamW::default() }.build(&variables, plan.layer_rate)?;
+    let mut optimizer = optimizer(&variables, plan)?;
     let steps = plan.steps(items.len());
     let balance = balance(items);
     let mut mean = Mean::default();
     let mut step = 0;
     for round in 1..=plan.rounds {
         let mut sum = 0.0;
-        let order = Vec::<i64>::try_from(Tensor::randperm(items.len() as i64, (Kind::Int64, Device::Cpu)))?;
-        for batch in order.chunks(BATCH) {
-            let share = rate(step, steps);
-            optimizer.set_lr_group(LAYERS, plan.layer_rate * share);
-            optimizer.set_lr_group(UPDATES, plan.update_rate * share);
-            let batch: Vec<_> = batch.iter().map(|&index| items[index as usize]).collect();
-            let loss = pupil.loss(&batch, &balance);
-            optimizer.backward_step_clip_norm(&loss, 1.0);
-            let loss = loss.double_value(&[]);
+        for batch in batches(items)? {
+            let loss = pupil.step(&mut optimizer, &batch, &balance, rate(step, steps));
             done(loss);
             sum += loss * batch.len() as f64 / items.len() as f64;
             step += 1;
@@ -105,15 +114,26 @@ pub fn tune(weights: &Weights, items: &[&Item<'_>], plan: Plan, done: impl Fn(f6
     Ok(mean.tuned())
 }
 
+pub(super) fn optimizer(variables: &nn::VarStore, plan: Plan) -> Result<nn::Optimizer, tch::TchError> {
+    nn::AdamW { wd: 0.01, ..nn::AdamW::default() }.build(variables, plan.layer_rate)
+}
+
+/// The tickets of a round, in an order of its own.
+pub(super) fn batches<'a, 'e>(items: &[&'a Item<'e>]) -> anyhow::Result<Vec<Vec<&'a Item<'e>>>> {
+    let order = Tensor::randperm(items.len() as i64, (Kind::Int64, Device::Cpu));
+    let order: Vec<_> = Vec::<i64>::try_from(order)?.into_iter().map(|index| items[index as usize]).collect();
+    Ok(order.chunks(BATCH).map(<[_]>::to_vec).collect())
+}
+
 /// The mean of the weights after several steps.
 #[derive(Default)]
-struct Mean {
+pub(super) struct Mean {
     sums: BTreeMap<String, Tensor>,
     count: u32,
 }
 
 impl Mean {
-    fn add(&mut self, tensors: &BTreeMap<String, Tensor>) {
+    pub(super) fn add(&mut self, tensors: &BTreeMap<String, Tensor>) {
         for (name, tensor) in tensors {
             let sum = self.sums.entry(name.clone()).or_insert_with(|| tensor.zeros_like());
             *sum += tensor;
@@ -121,7 +141,7 @@ impl Mean {
         self.count += 1;
     }
 
-    fn tuned(self) -> Tuned {
+    pub(super) fn tuned(self) -> Tuned {
         let count = f64::from(self.count);
         Tuned(self.sums.into_iter().map(|(name, sum)| (name, sum / count)).collect())
     }
@@ -134,7 +154,7 @@ fn rate(step: usize, steps: usize) -> f64 {
 }
 
 /// Weights of each question's labels: rare ones count more, by the root of how rare they are.
-fn balance(items: &[&Item<'_>]) -> Vec<Tensor> {
+pub(super) fn balance(items: &[&Item<'_>]) -> Vec<Tensor> {
     let of = |(index, question): (usize, Question)| {
         let labels = question.labels().len();
         let count = |label: usize| items.iter().filter(|item| item.answers[index] == label as i64).count();
@@ -146,7 +166,7 @@ fn balance(items: &[&Item<'_>]) -> Vec<Tensor> {
 }
 
 impl<'w> Pupil<'w> {
-    fn new(weights: &'w Weights, variables: &nn::VarStore, plan: Plan) -> anyhow::Result<Self> {
+    pub(super) fn new(weights: &'w Weights, variables: &nn::VarStore, plan: Plan) -> anyhow::Result<Self> {
         let base: BTreeMap<_, _> = weights
             .named()
             .into_iter()
@@ -165,6 +185,31 @@ impl<'w> Pupil<'w> {
         let net = Net::new(tensors.iter().map(shared).collect(), &shape(dimension))?;
         let adapters = Adapters::new(&tensors);
         Ok(Self { weights, base, plan, tensors, adapters, net })
+    }
+
+    /// Goes on from what others have learned, if it has the same form.
+    pub(super) fn begin_from(&self, known: &Tuned) -> anyhow::Result<()> {
+        for (name, tensor) in &self.tensors {
+            let known = known.0.get(name).filter(|known| known.size() == tensor.size());
+            let known = known.with_context(|| format!("no tensor {name} that fits"))?;
+            tch::no_grad(|| tensor.shallow_clone().copy_(known));
+        }
+        Ok(())
+    }
+
+    /// Learns from a few tickets at a share of the highest rates, and says what the loss was.
+    pub(super) fn step(
+        &self,
+        optimizer: &mut nn::Optimizer,
+        batch: &[&Item<'_>],
+        balance: &[Tensor],
+        share: f64,
+    ) -> f64 {
+        optimizer.set_lr_group(LAYERS, self.plan.layer_rate * share);
+        optimizer.set_lr_group(UPDATES, self.plan.update_rate * share);
+        let loss = self.loss(batch, balance);
+        optimizer.backward_step_clip_norm(&loss, 1.0);
+        loss.double_value(&[])
     }
 
     fn encoder(&self) -> Encoder {

@@ -111,14 +111,10 @@ pub struct Heads {
 impl Heads {
     /// Reads both files and holds them against each other and against the label sets.
     pub fn load(dir: &Path) -> Result<Self, LoadError> {
-        let (manifest_path, path) = (dir.join(MANIFEST_FILE), dir.join(WEIGHTS_FILE));
-        let manifest = read_manifest(&manifest_path)?;
-        check_hash(&path, &manifest.sha256)?;
-        let tensors = Tensor::read_safetensors(&path).map_err(|error| LoadError::unusable(&path, error))?;
-        let tensors = tensors.into_iter().map(|(name, tensor)| (name, tensor.to_kind(Kind::Float))).collect();
+        let (manifest, tensors) = load_tensors(dir)?;
         let own = Own::load_or_leave_out(dir, &manifest.sha256);
         let heads = Self::assemble(manifest, tensors)
-            .map_err(|reason| LoadError::unusable(&manifest_path, reason))?;
+            .map_err(|reason| LoadError::unusable(&dir.join(MANIFEST_FILE), reason))?;
         Ok(Self { own, ..heads })
     }
 
@@ -264,6 +260,15 @@ pub fn rows(matrix: &Tensor) -> Vec<Vec<f32>> {
     let columns = matrix.size()[1] as usize;
     let flat = Vec::<f32>::try_from(matrix.to_kind(Kind::Float).contiguous().view(-1)).unwrap_or_default();
     flat.chunks(columns).map(<[f32]>::to_vec).collect()
+}
+
+/// Both files as they are, held against each other: the weights in f32, with the known tickets' embeddings.
+pub(crate) fn load_tensors(dir: &Path) -> Result<(Manifest, BTreeMap<String, Tensor>), LoadError> {
+    let path = dir.join(WEIGHTS_FILE);
+    let manifest = read_manifest(&dir.join(MANIFEST_FILE))?;
+    check_hash(&path, &manifest.sha256)?;
+    let tensors = Tensor::read_safetensors(&path).map_err(|error| LoadError::unusable(&path, error))?;
+    Ok((manifest, tensors.into_iter().map(|(name, tensor)| (name, tensor.to_kind(Kind::Float))).collect()))
 }
 
 pub(crate) fn read_manifest(path: &Path) -> Result<Manifest, LoadError> {
