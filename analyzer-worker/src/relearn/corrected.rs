@@ -29,6 +29,8 @@ use crate::{
     ticket_text::{UnreadableTicket, of_stream},
 };
 
+/// Name of the file they are written to.
+pub(super) const FILE: &str = "corrected.jsonl";
 /// Positions looked at in one statement.
 const WINDOW: i64 = 10_000;
 
@@ -75,7 +77,7 @@ pub(super) async fn write(
     placed: &Placed,
     folder: &Path,
 ) -> anyhow::Result<Corrected> {
-    let mut file = File::create(folder.join("corrected.jsonl")).context("writing the corrected tickets")?;
+    let mut file = File::create(folder.join(FILE)).context("writing the corrected tickets")?;
     let mut corrected = Corrected::default();
     for ticket in corrected_tickets(store, until).await? {
         let stream = store.read_stream(ticket, Version::NONE).await?;

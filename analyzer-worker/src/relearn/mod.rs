@@ -18,10 +18,7 @@ mod promote;
 pub mod rollback;
 pub mod score;
 
-use std::{
-    fs,
-    path::{Path, PathBuf},
-};
+use std::path::{Path, PathBuf};
 
 use anyhow::{Context as _, bail, ensure};
 use clap::Args;
@@ -126,24 +123,26 @@ pub async fn relearn(settings: RelearnSettings) -> anyhow::Result<String> {
     let until = Position(settings.until.map_or(end, |until| until.min(end)));
     let (serving, serving_dir) = opened.serving().await?;
     let own = own_labels(&serving_dir)?;
-    // Said before hours of learning.
+    // Said before minutes of learning.
     ensure!(
         own.is_empty() || settings.without_own_labels || settings.dry_run,
         "own labels ({}) were learned on the model that answers, and a promoted one does not have them until they are \
          learned again on it: --without-own-labels promotes all the same",
         own.join(", ")
     );
-    let placed = Placed::new(&dataset::load(&settings.data)?, &dataset::load_set_apart(&settings.set_apart)?);
+    let labelled = dataset::load(&settings.data)?;
+    let placed = Placed::new(&labelled, &dataset::load_set_apart(&settings.set_apart)?);
     let lesson = tempfile::tempdir().context("making a private folder")?;
     let reading = corrected::write(&opened.store, &opened.keys, until, &placed, lesson.path());
     let corrected = unless_stopped(&stop, reading).await?;
     ensure!(corrected.written > 0, nothing_to_learn(corrected, until));
-    copy_labelled(&settings.data, lesson.path())?;
 
-    let learned_dir = lesson.path().join("model");
-    train(&settings, lesson.path(), &learned_dir, &stop).await?;
+    let (corrections, learned_dir) = (lesson.path().join(corrected::FILE), lesson.path().join("model"));
+    let (to_learn, judged_by) = split::split(dataset::read(&corrections)?);
+    ensure!(!to_learn.is_empty(), all_held_out(corrected, until));
+    train(&settings, &corrections, &learned_dir, &stop).await?;
 
-    let (_, held_out) = split::split(dataset::load(lesson.path())?);
+    let held_out = [split::split(labelled).1, judged_by].concat();
     let (learned, before, after) = {
         let (old, new) = (opened.load(&serving_dir)?, opened.load(&learned_dir)?);
         (new.heads().model(), Score::of(&old, &held_out, &stop)?, Score::of(&new, &held_out, &stop)?)
@@ -205,6 +204,13 @@ fn nothing_to_learn(corrected: Corrected, until: Position) -> String {
     )
 }
 
+fn all_held_out(corrected: Corrected, until: Position) -> String {
+    format!(
+        "of the {} tickets corrected up to position {until}, all are held out for judging: there is nothing to learn yet",
+        corrected.written
+    )
+}
+
 fn left_out(corrected: Corrected) -> String {
     match corrected.set_apart {
         0 => String::new(),
@@ -212,18 +218,22 @@ fn left_out(corrected: Corrected) -> String {
     }
 }
 
-/// In a process of its own: training needs gigabytes that libtorch does not give back.
+/// In a process of its own: training needs gigabytes that libtorch does not give back. It goes on from the heads that came
+/// with the program, not from those that answer: what comes of it follows from the log alone, and holds nothing of requesters
+/// who were erased since.
 async fn train(
     settings: &RelearnSettings,
-    data: &Path,
+    corrections: &Path,
     out: &Path,
     stop: &CancellationToken,
 ) -> anyhow::Result<()> {
     let program = std::env::current_exe().context("finding this program")?;
     let mut command = Command::new(program);
-    command.arg("train").arg("--data").arg(data).arg("--out").arg(out);
-    command.arg("--set-apart").arg(&settings.set_apart);
-    command.arg("--model-dir").arg(&settings.registry.model.model_dir);
+    let model = &settings.registry.model;
+    command.arg("train").arg("--data").arg(&settings.data).arg("--corrections").arg(corrections);
+    command.arg("--set-apart").arg(&settings.set_apart).arg("--out").arg(out);
+    command.arg("--model-dir").arg(&model.model_dir).arg("--heads-dir").arg(&model.heads_dir);
+    command.arg("--threads").arg(model.threads.to_string());
     let mut training = command.kill_on_drop(true).spawn().context("starting the training")?;
     if let Some(ended) = stop.run_until_cancelled(training.wait()).await {
         ensure!(ended?.success(), "the training failed");
@@ -232,16 +242,4 @@ async fn train(
     // Waited for, because what it writes must not come after the folder was removed.
     training.kill().await.context("ending the training")?;
     bail!(INTERRUPTED)
-}
-
-fn copy_labelled(from: &Path, to: &Path) -> anyhow::Result<()> {
-    for entry in fs::read_dir(from).with_context(|| format!("reading {}", from.display()))? {
-        let path = entry?.path();
-        if let Some(name) = path.file_name()
-            && path.extension().is_some_and(|extension| extension == "jsonl")
-        {
-            fs::copy(&path, to.join(name)).with_context(|| format!("copying {}", path.display()))?;
-        }
-    }
-    Ok(())
 }
