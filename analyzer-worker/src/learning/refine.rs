@@ -5,8 +5,8 @@
 //! after each round they are answered, and where that gets no better it ends, and the best round counts. They are never
 //! those that decide about a promotion, which nothing here sees.
 //!
-//! Temperatures and thresholds stay those of the heads it begins from: finding them takes models that have not seen the
-//! labelled tickets.
+//! Temperatures, thresholds and the figures beside them stay those of the heads it begins from: they take models that have not
+//! seen the labelled tickets.
 
 use anyhow::ensure;
 use tch::{Device, Kind, Reduction, Tensor, nn};
@@ -32,7 +32,7 @@ use crate::{
 };
 
 /// Share of the rates that everything is learned anew with.
-const GENTLY: f64 = 0.2;
+const GENTLY: f64 = 0.1;
 /// Steps it takes to reach them.
 const WARM_UP: usize = 10;
 /// Labelled tickets to a corrected one.
