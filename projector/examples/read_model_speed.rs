@@ -34,6 +34,10 @@ use subscription::{Progress, Stage};
 use tokio_util::sync::CancellationToken;
 use uuid::Uuid;
 
+/// As in the programs.
+#[global_allocator]
+static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
+
 /// Of each ticket: submitted, analyzed, delivered, assigned.
 const EVENTS_OF_A_TICKET: u128 = 4;
 /// Tickets of one requester.

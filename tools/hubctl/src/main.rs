@@ -35,6 +35,11 @@ use std::process::ExitCode;
 
 use clap::{Parser, Subcommand};
 
+/// A rebuild takes events apart into many small things, and makes rows of them, on several threads: a sixth faster than with
+/// the system's allocator.
+#[global_allocator]
+static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
+
 /// Runs and operates a Smart Service Hub.
 #[derive(Parser)]
 #[command(version, arg_required_else_help = true)]
