@@ -4,9 +4,9 @@
 
 use std::collections::HashMap;
 
-use chrono::{DateTime, Utc};
+use chrono::{DateTime, TimeDelta, Utc};
 use event_store::{
-    PersonalKeys,
+    KeyRing, PersonalKeys,
     personal_keys::KeyError,
     read::streams::{streams_of, touched_between},
 };
@@ -21,6 +21,7 @@ use crate::{
     queries::{
         QueryError,
         counters::{Counter, counters_before},
+        log,
     },
     read_model::Ticket,
     statistics::{Changes, changes::hour_of},
@@ -89,17 +90,17 @@ pub async fn ticket(
 /// # Errors
 /// As [`QueryError`].
 pub async fn broken_hour(pool: &PgPool, moment: Moment) -> Result<BrokenHour, QueryError> {
-    let through = match moment {
-        Moment::Position(position) => position.min(position_at(pool, DateTime::<Utc>::MAX_UTC).await?),
-        Moment::Time(time) => position_at(pool, time).await?,
+    let last = match moment {
+        Moment::Position(position) => at(pool, position.min(log::head(pool).await?)).await?,
+        Moment::Time(time) => last_until(pool, time).await?,
     };
-    let Some(time) = recorded_at(pool, through).await? else {
+    let Some(time) = last.recorded_at else {
         let (before, through) = (Position::START, Position::START);
         return Ok(BrokenHour { began_at: DateTime::UNIX_EPOCH, before, through });
     };
     let began_at = DateTime::from_timestamp(hour_of(time), 0).unwrap_or_default();
-    let before = position_at(pool, began_at - chrono::TimeDelta::microseconds(1)).await?;
-    Ok(BrokenHour { began_at, before, through })
+    let before = last_until(pool, began_at - TimeDelta::microseconds(1)).await?.position;
+    Ok(BrokenHour { began_at, before, through: last.position })
 }
 
 /// The statistics of these dimensions as they were in a broken hour, of a read model that holds everything before it.
@@ -108,7 +109,6 @@ pub async fn broken_hour(pool: &PgPool, moment: Moment) -> Result<BrokenHour, Qu
 /// As [`QueryError`].
 pub async fn statistics(
     pool: &PgPool,
-    keys: &PersonalKeys,
     hour: BrokenHour,
     dimensions: &[&str],
 ) -> Result<Statistics, QueryError> {
@@ -117,7 +117,7 @@ pub async fn statistics(
     if through.0 - before.0 > BROKEN_HOUR {
         return Ok(Statistics { through: before, counters });
     }
-    let changes = changes_between(pool, keys, before, through).await?;
+    let changes = changes_between(pool, before, through).await?;
     Ok(Statistics { through, counters: changed(counters, &changes, dimensions) })
 }
 
@@ -140,20 +140,15 @@ fn changed(counters: Vec<Counter>, changes: &Changes, dimensions: &[&str]) -> Ve
     counters.into_values().filter(|counter| counter.count != 0).collect()
 }
 
-/// By how much the events after `before` up to `through` changed the counters.
-async fn changes_between(
-    pool: &PgPool,
-    keys: &PersonalKeys,
-    before: Position,
-    through: Position,
-) -> Result<Changes, QueryError> {
+/// By how much the events after `before` up to `through` changed the counters that have a history. Those are of nothing
+/// personal, so nothing is opened.
+async fn changes_between(pool: &PgPool, before: Position, through: Position) -> Result<Changes, QueryError> {
     let tickets = touched_between(pool, before, through).await.map_err(KeyError::from)?;
     let events = streams_of(pool, &tickets, through).await.map_err(KeyError::from)?;
     let facts = read(&events)?;
-    let ring = fact::ring(keys, &facts).await?;
-    let mut changes = Changes::default();
+    let (nothing, mut changes) = (KeyRing::default(), Changes::default());
     for stream in facts.chunk_by(|one, next| one.event.subject == next.event.subject) {
-        fold_stream(stream, &ring, before, &mut changes);
+        fold_stream(stream, &nothing, before, &mut changes);
     }
     Ok(changes)
 }
@@ -163,23 +158,35 @@ fn read(events: &[Envelope]) -> Result<Vec<Fact<'_>>, QueryError> {
     events.iter().map(read_one).collect()
 }
 
-/// The last position recorded until `time`. Positions and times ascend together, so it is found by halving, which takes
-/// no index over times.
-async fn position_at(pool: &PgPool, time: DateTime<Utc>) -> Result<Position, QueryError> {
-    let head = sqlx::query_scalar!(r#"select position as "position!" from log.head"#).fetch_one(pool).await?;
-    let (mut low, mut high) = (0, head);
-    while low < high {
-        let middle = low + (high - low + 1) / 2;
-        if recorded_at(pool, Position(middle)).await?.is_some_and(|recorded| recorded <= time) {
-            low = middle;
-        } else {
-            high = middle - 1;
-        }
-    }
-    Ok(Position(low))
+/// The place of an event in the log.
+struct Place {
+    position: Position,
+    /// Nothing before the first event.
+    recorded_at: Option<DateTime<Utc>>,
 }
 
-async fn recorded_at(pool: &PgPool, position: Position) -> Result<Option<DateTime<Utc>>, QueryError> {
+/// The last event recorded until `time`. Positions and times ascend together, so it is found by halving, which takes no index
+/// over times; in one statement, because there are twenty halves to a million events.
+async fn last_until(pool: &PgPool, time: DateTime<Utc>) -> Result<Place, QueryError> {
+    let query = sqlx::query!(
+        r#"with recursive search (low, high) as (
+               select 0::bigint, position from log.head
+               union all
+               select case when reached then middle else low end, case when reached then high else middle - 1 end
+               from search, lateral (select low + (high - low + 1) / 2 as middle) half,
+                    lateral (select exists (select from log.events where position = middle and recorded_at <= $1) as reached
+                             offset 0) event -- looked up once for both
+               where low < high
+           )
+           select low as "position!", recorded_at as "recorded_at?"
+           from search left join log.events on position = low where low = high"#,
+        time,
+    );
+    let row = query.fetch_one(pool).await?;
+    Ok(Place { position: Position(row.position), recorded_at: row.recorded_at })
+}
+
+async fn at(pool: &PgPool, position: Position) -> Result<Place, QueryError> {
     let query = sqlx::query_scalar!("select recorded_at from log.events where position = $1", position.0);
-    Ok(query.fetch_optional(pool).await?)
+    Ok(Place { position, recorded_at: query.fetch_optional(pool).await? })
 }

@@ -60,7 +60,7 @@ pub async fn figures(state: &AppState, period: &mut Period, dimensions: &[&str])
     };
     let hour = as_of::broken_hour(&state.pool, Moment::Time(time)).await?;
     freshness::reach(&[&state.progress], hour.before).await?;
-    let then = as_of::statistics(&state.pool, &state.keys, hour, dimensions).await?;
+    let then = as_of::statistics(&state.pool, hour, dimensions).await?;
     period.found_at(then.through);
     Ok(Figures::of(then.counters))
 }

@@ -6,6 +6,7 @@ use chrono::{DateTime, TimeDelta, Utc};
 use projector::{
     as_of::{self, Moment, ticket},
     queries::statistics::DIMENSIONS,
+    statistics::count::counts_of,
 };
 use schemas::{
     Position,
@@ -65,7 +66,7 @@ async fn kept(hub: &Hub) -> Counts {
 /// The counters as they were, and the position they are exact for.
 async fn statistics(hub: &Hub, moment: Moment) -> (Counts, Position) {
     let hour = as_of::broken_hour(hub.pool(), moment).await.unwrap();
-    let found = as_of::statistics(hub.pool(), &hub.keys, hour, &DIMENSIONS).await.unwrap();
+    let found = as_of::statistics(hub.pool(), hour, &DIMENSIONS).await.unwrap();
     let counters = found.counters.into_iter();
     (
         counters.map(|found| ((found.dimension, found.label, found.other), found.count)).collect(),
@@ -88,8 +89,67 @@ async fn the_statistics_are_seen_as_they_were() {
     let before = statistics(&hub, Moment::Time(clock::now() - TimeDelta::days(1))).await;
     assert_eq!(before, (Counts::new(), Position::START));
     let hour = as_of::broken_hour(hub.pool(), Moment::Position(head)).await.unwrap();
-    let found = as_of::statistics(hub.pool(), &hub.keys, hour, &["status"]).await.unwrap();
+    let found = as_of::statistics(hub.pool(), hour, &["status"]).await.unwrap();
     assert!(found.counters.iter().all(|counter| counter.dimension == "status") && !found.counters.is_empty());
+}
+
+/// What the tickets, each as it was at a position, count for.
+async fn counted(hub: &Hub, position: Position) -> Counts {
+    let mut counts = Counts::new();
+    for n in 1..=5 {
+        let ticket = ticket(hub.pool(), &hub.keys, ticket_id(n), Moment::Position(position)).await.unwrap();
+        let told = |dimension| DIMENSIONS.contains(&dimension) && !dimension.starts_with("topic-");
+        let counted = ticket.iter().flat_map(counts_of).filter(|count| told(count.dimension));
+        for count in counted {
+            *counts.entry((count.dimension.to_owned(), count.label, count.other)).or_default() += 1;
+        }
+    }
+    counts
+}
+
+/// As if it had happened over weeks, several events at the same time, on one day or days apart, at the full hour and right
+/// before it; the read model is made of that.
+async fn spread_out(hub: &mut Hub) {
+    hub.stop_projection().await;
+    sqlx::raw_sql(
+        "alter table log.events disable trigger events_are_append_only;
+         update log.events set recorded_at = placed.time
+         from (select position, '2026-09-01T00:00:00Z'::timestamptz + sum(step) over (order by position) as time
+               from log.events, lateral (values ((array['0', '20 min', '0', '39 min 59.999999 s', '0.000001 s', '1 hour',
+                                                        '5 hours', '18 hours', '0', '3 days', '12 days 7 min']::interval[])
+                                                [1 + position % 11])) steps (step)) placed
+         where placed.position = events.position",
+    )
+    .execute(hub.pool())
+    .await
+    .unwrap();
+    hub.empty().await;
+    hub.project_again().await;
+    hub.settled().await;
+}
+
+#[tokio::test]
+async fn at_every_moment_the_statistics_are_those_of_the_tickets_as_they_were() {
+    let mut hub = busy_log().await;
+    spread_out(&mut hub).await;
+    let head = hub.head().await;
+    for position in 0..=head.0 + 1 {
+        let through = Position(position).min(head);
+        let expected = (counted(&hub, through).await, through);
+        assert_eq!(statistics(&hub, Moment::Position(Position(position))).await, expected, "{position}");
+    }
+    let mut times = vec![];
+    for position in 1..=head.0 {
+        times.push((position, recorded_at(&hub, position).await));
+    }
+    for (_, time) in &times {
+        for moment in [*time - TimeDelta::microseconds(1), *time, *time + TimeDelta::microseconds(1)] {
+            let until = times.iter().take_while(|(_, time)| *time <= moment).last();
+            let through = Position(until.map_or(0, |(position, _)| *position));
+            let expected = (counted(&hub, through).await, through);
+            assert_eq!(statistics(&hub, Moment::Time(moment)).await, expected, "{moment}");
+        }
+    }
 }
 
 /// As if all that has happened had happened so many hours ago: in the log, and in the counters that were summed from it.
