@@ -149,7 +149,8 @@ async fn finish(rebuild: &Rebuild, build: &Build) -> anyhow::Result<()> {
     Ok(transaction.commit().await?)
 }
 
-/// Adds what the portions counted to the counters, once.
+/// Adds what the portions counted to the counters, once; in the order of an index, so that cells that are read together lie
+/// together, and neither table nor index is written all over.
 pub(super) async fn add_up(connection: &mut PgConnection, build: &Build) -> Result<(), sqlx::Error> {
     let schema = build.place.schema();
     if build.projections.contains(&&STATISTICS) {
@@ -157,7 +158,7 @@ pub(super) async fn add_up(connection: &mut PgConnection, build: &Build) -> Resu
         let statement = format!(
             "insert into {schema}.{table} as s (grain, at, dimension, label, other, count)
              select grain, at, dimension, label, other, sum(count) from {parts}
-             group by grain, at, dimension, label, other
+             group by grain, at, dimension, label, other order by grain, dimension, at, label, other
              on conflict (grain, at, dimension, label, other) do update set count = s.count + excluded.count;
              delete from {parts}"
         );

@@ -94,6 +94,16 @@ async fn made_anew_it_is_the_same_down_to_its_indexes() {
     assert_eq!(self::indexes(&hub).await, indexes);
 }
 
+#[tokio::test]
+async fn counters_that_are_read_together_are_written_together() {
+    let hub = busy_log().await;
+    build(&hub.rebuild(), Place::Next, &[&STATISTICS]).await;
+    let cells = "select row_number() over (order by grain, dimension, at, label, other)
+                 from projector_next.statistics order by ctid";
+    let order: Vec<i64> = sqlx::query_scalar(cells).fetch_all(hub.pool()).await.unwrap();
+    assert!(order.len() > 100 && order.is_sorted(), "{order:?}");
+}
+
 /// Keys, indexes, checks and storage of the live tables, and which columns nobody looks at.
 async fn indexes(hub: &Hub) -> Vec<String> {
     sqlx::query_scalar(
