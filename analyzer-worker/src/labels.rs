@@ -46,39 +46,6 @@ pub const MOODS: [MoodLabel; 6] = [
     MoodLabel::new(Sentiment::Positive, Emotion::Satisfaction),
 ];
 
-/// The name of a priority, as it is stored.
-#[must_use]
-pub const fn priority_name(priority: Priority) -> &'static str {
-    match priority {
-        Priority::Low => "Low",
-        Priority::Medium => "Medium",
-        Priority::High => "High",
-        Priority::Critical => "Critical",
-    }
-}
-
-/// The name of a sentiment, as it is stored.
-#[must_use]
-pub const fn sentiment_name(sentiment: Sentiment) -> &'static str {
-    match sentiment {
-        Sentiment::Positive => "positive",
-        Sentiment::Neutral => "neutral",
-        Sentiment::Negative => "negative",
-    }
-}
-
-/// The name of an emotion, as it is stored.
-#[must_use]
-pub const fn emotion_name(emotion: Emotion) -> &'static str {
-    match emotion {
-        Emotion::Joy => "joy",
-        Emotion::Anger => "anger",
-        Emotion::Frustration => "frustration",
-        Emotion::Satisfaction => "satisfaction",
-        Emotion::None => "none",
-    }
-}
-
 /// The urgencies that fit a priority, 1 to 10 (label guide: "as a rule").
 #[must_use]
 pub const fn urgency_range(priority: Priority) -> (u8, u8) {
@@ -127,7 +94,7 @@ impl Question {
     pub fn labels(self) -> Vec<&'static str> {
         match self {
             Self::Category => CATEGORIES.to_vec(),
-            Self::Priority => PRIORITIES.map(priority_name).to_vec(),
+            Self::Priority => PRIORITIES.map(Priority::name).to_vec(),
             Self::Kind => KINDS.to_vec(),
             Self::Mood => MOODS.map(MoodLabel::name).to_vec(),
             Self::Route => ROUTES.to_vec(),

@@ -3,7 +3,7 @@
 use schemas::analysis::Priority;
 
 use crate::{
-    labels::{Question, priority_name, urgency_range},
+    labels::{Question, urgency_range},
     language::Language,
     model::{
         Heads,
@@ -70,7 +70,7 @@ fn weighed(mut reasons: Vec<String>, agreement: Option<Result<String, String>>) 
 /// What the priority has to do with the urgency; `read` is what a model read off the text, if one did.
 #[must_use]
 pub fn urgency_by_priority(priority: Priority, level: u8, read: Option<f32>) -> String {
-    let ((least, most), name) = (urgency_range(priority), priority_name(priority));
+    let ((least, most), name) = (urgency_range(priority), priority.name());
     let rule = format!("priority {name} goes with an urgency of {least} to {most}");
     match read.map(|read| read.round().clamp(1.0, 10.0) as u8) {
         Some(read) if read != level => format!("{rule}: {read} by the text alone"),

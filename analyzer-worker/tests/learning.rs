@@ -15,7 +15,7 @@ use analyzer_worker::{
     learning::{
         cross_validation::Verdict,
         dataset::Example,
-        lesson::{FIXED_LAYERS, Item, prepare},
+        lesson::{Item, prepare},
         refine,
         train::train,
         tuning::{Plan, Tuned, tune},
@@ -93,8 +93,7 @@ fn what_is_learned_fits_the_tickets_and_stays_near_what_was_known() {
     let items = tch::no_grad(|| prepare(&examples, &tokenizer, &weights.encoder(Kind::Float))).unwrap();
     let (tuned, losses) = learn(&weights, &items);
     assert!(losses.last().unwrap() < &(losses[0] * 0.7), "{losses:?}");
-    let states =
-        |item: &Item<'_>| Tensor::cat(&encoder(&weights, &tuned).upper(&item.lower, FIXED_LAYERS), 0);
+    let states = |item: &Item<'_>| item.states(&encoder(&weights, &tuned));
     let pieces: Vec<_> = items.iter().map(|item| item.pieces.clone()).collect();
     let after = tch::no_grad(|| embeddings(&pieces, &items.iter().map(states).collect::<Vec<_>>()));
     let before: Vec<&Tensor> = items.iter().map(|item| &item.before).collect();

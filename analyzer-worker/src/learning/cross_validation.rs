@@ -10,7 +10,7 @@ use super::{
     calibration::{best, calibration_error, lowest_share, temperature},
     dataset::LabelledSpan,
     evaluate::Mistake,
-    lesson::{FIXED_LAYERS, Item},
+    lesson::Item,
     metrics::{Confusion, SpanScore, all_spans, span_scores},
     progress::progress,
     split,
@@ -96,7 +96,7 @@ impl<'i> Unseen<'i> {
     ) -> anyhow::Result<()> {
         let (encoder, net) = tuned.model(weights, kind)?;
         for item in items {
-            let states = Tensor::cat(&encoder.upper(&item.lower, FIXED_LAYERS), 0);
+            let states = item.states(&encoder);
             let outputs = net.decide(std::slice::from_ref(&states), &item.features);
             for (question, logits) in outputs.questions {
                 self.logits.entry(question).or_default().extend(rows(&logits));

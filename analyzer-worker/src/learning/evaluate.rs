@@ -10,7 +10,7 @@ use anyhow::Context as _;
 use clap::Args;
 use schemas::{
     Analysis,
-    analysis::{ModelRef, Sentiment},
+    analysis::{ModelRef, Priority, Sentiment},
 };
 use serde::Serialize;
 
@@ -25,7 +25,7 @@ use crate::{
     analyst::Analyst,
     engine::Request,
     entities::entities,
-    labels::{CATEGORIES, KINDS, MOODS, PRIORITIES, Question, ROUTES, priority_name},
+    labels::{CATEGORIES, KINDS, MOODS, PRIORITIES, Question, ROUTES},
     model::{Embedder, adapters::Adapters},
     rules,
     settings::ModelSettings,
@@ -255,10 +255,9 @@ fn given(question: Question, answer: &Analysis) -> anyhow::Result<(usize, f32)> 
     let place = |labels: &[&str], label: &str| labels.iter().position(|&l| l == label);
     let (index, confidence) = match question {
         Question::Category => (place(&CATEGORIES, &answer.category.label), answer.category.confidence),
-        Question::Priority => (
-            place(&PRIORITIES.map(priority_name), priority_name(answer.priority.label)),
-            answer.priority.confidence,
-        ),
+        Question::Priority => {
+            (place(&PRIORITIES.map(Priority::name), answer.priority.label.name()), answer.priority.confidence)
+        }
         Question::Kind => (place(&KINDS, &answer.kind.label), answer.kind.confidence),
         Question::Mood => {
             let mood = &answer.sentiment;

@@ -6,7 +6,7 @@ use anyhow::Context as _;
 use sha2::{Digest as _, Sha256};
 use tch::{Kind, Tensor};
 
-use super::{dataset::Example, progress::progress, train::TrainSettings, tuning::Tuned};
+use super::{dataset::Example, embedding, train::TrainSettings, tuning::Tuned};
 use crate::{
     labels::Question,
     model::{
@@ -20,8 +20,6 @@ use crate::{
 
 /// Tickets kept as neighbours: every analysis is compared with all of them.
 const KNOWN_AT_MOST: usize = 4096;
-/// Tickets read together.
-const CHUNK: usize = 64;
 
 /// Writes what was `learned` from tickets; the manifest comes without what follows from weights and tickets. `today` is
 /// part of the revision.
@@ -53,16 +51,7 @@ fn embed(model_dir: &Path, tensors: &[(String, Tensor)], known: &[&Example]) -> 
     let adapters = Adapters::new(tensors.iter().map(|(name, tensor)| (name, tensor)));
     let embedder = Embedder::load(model_dir, adapters, PrecisionChoice::F32)?;
     let texts: Vec<_> = known.iter().map(|example| example.description.as_str()).collect();
-    let bar = progress("comparing", texts.len());
-    let parts: Vec<_> = texts
-        .chunks(CHUNK)
-        .map(|chunk| {
-            bar.inc(chunk.len() as u64);
-            tch::no_grad(|| Reading::new(&embedder, chunk).tickets)
-        })
-        .collect();
-    bar.finish_and_clear();
-    Ok(Tensor::cat(&parts, 0))
+    Ok(embedding::of_all("comparing", &texts, |some| Reading::new(&embedder, some).tickets))
 }
 
 /// What people said of them.

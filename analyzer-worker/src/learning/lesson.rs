@@ -72,12 +72,22 @@ pub fn prepare<'e>(
     items
 }
 
+/// The last hidden states of all windows, one after the other, from those that do not change.
+pub(super) fn states(encoder: &Encoder, lower: &[Tensor]) -> Tensor {
+    Tensor::cat(&encoder.upper(lower, FIXED_LAYERS), 0)
+}
+
 impl<'e> Item<'e> {
+    /// The last hidden states of its pieces, by an encoder whose first layers are those it was prepared with.
+    pub fn states(&self, encoder: &Encoder) -> Tensor {
+        states(encoder, &self.lower)
+    }
+
     fn new(example: &'e Example, tokenizer: &Tokenizer, encoder: &Encoder) -> anyhow::Result<Self> {
         let text = example.description.as_str();
         let windows = tokenizer.windows(text);
         let lower: Vec<_> = windows.iter().map(|window| encoder.lower(&window.ids, FIXED_LAYERS)).collect();
-        let states = Tensor::cat(&encoder.upper(&lower, FIXED_LAYERS), 0);
+        let states = states(encoder, &lower);
         let pieces = Pieces::joined(windows);
         let words = words(text, &pieces);
         let candidates = candidates(text);

@@ -10,6 +10,7 @@
 //! - [`train`]: `analyzer-worker train`
 //! - [`refine`]: `analyzer-worker train --corrections`: little more, into what was learned already
 //! - `kept`: what is kept of either
+//! - `embedding`: embeddings of many texts
 //! - [`classifier`]: fitting one linear layer to embeddings
 //! - [`own`]: a team's own label sets
 //! - [`progress`]: bars for whoever waits
@@ -21,6 +22,7 @@ pub mod calibration;
 pub mod classifier;
 pub mod cross_validation;
 pub mod dataset;
+mod embedding;
 pub mod evaluate;
 mod kept;
 pub mod lesson;

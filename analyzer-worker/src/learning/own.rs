@@ -15,8 +15,8 @@ use tch::{Kind, Tensor};
 use super::{
     calibration::{best, calibration_error, lowest_share, temperature},
     classifier::{Fitted, fit_labels},
+    embedding,
     metrics::Confusion,
-    progress::progress,
     train::TrainSettings,
 };
 use crate::{
@@ -27,8 +27,6 @@ use crate::{
     settings::PrecisionChoice,
 };
 
-/// Texts embedded together.
-const CHUNK: usize = 64;
 /// Share of the answers a person looks at.
 const REVIEW_SHARE: f64 = 0.1;
 /// Of ten parts, the ones held out for the figures and the one set aside to stop in time and to calibrate.
@@ -57,7 +55,8 @@ pub fn train_own(settings: &TrainSettings) -> anyhow::Result<Manifest> {
     let table = read(&settings.data, &settings.text, &settings.labels)?;
     let embedder =
         Embedder::load(&settings.model.model_dir, heads.adapters().shared(), PrecisionChoice::Auto)?;
-    let embeddings = tch::no_grad(|| embed(&embedder, &table.texts));
+    let texts: Vec<_> = table.texts.iter().map(String::as_str).collect();
+    let embeddings = embedding::of_all("reading", &texts, |some| embedder.embed(some));
     let parts = Parts::new(&table.texts)?;
     let (mut questions, mut tensors) = (BTreeMap::new(), Vec::new());
     for (name, labels) in &table.labels {
@@ -99,19 +98,6 @@ fn read(path: &Path, text: &str, columns: &[String]) -> anyhow::Result<Table> {
         }
     }
     Ok(table)
-}
-
-fn embed(embedder: &Embedder, texts: &[String]) -> Tensor {
-    let bar = progress("reading", texts.len());
-    let parts: Vec<_> = texts
-        .chunks(CHUNK)
-        .map(|chunk| {
-            bar.inc(chunk.len() as u64);
-            embedder.embed(&chunk.iter().map(String::as_str).collect::<Vec<_>>())
-        })
-        .collect();
-    bar.finish_and_clear();
-    Tensor::cat(&parts, 0)
 }
 
 impl Parts {

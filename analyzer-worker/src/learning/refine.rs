@@ -1,9 +1,9 @@
 //! `analyzer-worker train --corrections`: what people corrected, learned into the heads there are.
 //!
-//! Learning everything anew takes hours for a few tickets. This goes on from the weights, gently, with the corrected tickets
-//! and some of the labelled ones, so that what these taught is not forgotten. A fifth of the corrected ones is set aside:
-//! after each round they are answered, and where that gets no better it ends, and the best round counts. They are never
-//! those that decide about a promotion, which nothing here sees.
+//! Learning everything anew takes far longer than a few tickets are worth. This goes on from the weights, gently, with the
+//! corrected tickets and some of the labelled ones, so that what these taught is not forgotten. A fifth of the corrected ones
+//! is set aside: after each round they are answered, and where that gets no better it ends, and the best round counts. They
+//! are never those that decide about a promotion, which nothing here sees.
 //!
 //! Temperatures, thresholds and the figures beside them stay those of the heads it begins from: they take models that have not
 //! seen the labelled tickets.
@@ -15,7 +15,7 @@ use super::{
     cross_validation::Figures,
     dataset::{self, Example},
     kept::keep,
-    lesson::{FIXED_LAYERS, Item, NO_ANSWER, prepare},
+    lesson::{Item, NO_ANSWER, prepare},
     progress::progress,
     split,
     train::TrainSettings,
@@ -182,7 +182,7 @@ fn error(weights: &Weights, tuned: &Tuned, kind: Kind, items: &[Item<'_>]) -> an
     }
     let (encoder, net) = tuned.model(weights, kind)?;
     let of_item = |item: &Item<'_>| {
-        let states = Tensor::cat(&encoder.upper(&item.lower, FIXED_LAYERS), 0);
+        let states = item.states(&encoder);
         let outputs = net.decide(std::slice::from_ref(&states), &item.features);
         let each = Question::ALL.into_iter().zip(item.answers).map(|(question, answer)| {
             let (logits, answer) = (&outputs.questions[&question], Tensor::from_slice(&[answer]));

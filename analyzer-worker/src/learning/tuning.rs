@@ -10,7 +10,7 @@ use std::collections::BTreeMap;
 use anyhow::Context as _;
 use tch::{Device, Kind, Reduction, Tensor, nn, nn::OptimizerConfig as _};
 
-use super::lesson::{FIXED_LAYERS, Item, NO_ANSWER};
+use super::lesson::{FIXED_LAYERS, Item, NO_ANSWER, states};
 use crate::{
     labels::Question,
     model::{
@@ -219,7 +219,7 @@ impl<'w> Pupil<'w> {
 
     fn loss(&self, batch: &[&Item<'_>], balance: &[Tensor]) -> Tensor {
         let lower: Vec<_> = batch.iter().flat_map(|item| &item.lower).map(with_hidden_pieces).collect();
-        let states = Tensor::cat(&self.encoder().upper(&lower, FIXED_LAYERS), 0);
+        let states = states(&self.encoder(), &lower);
         let lengths: Vec<_> = batch.iter().map(|item| item.pieces.offsets.len() as i64).collect();
         let states = states.split_with_sizes(&lengths, 0);
         let kept = near_before(batch, &states);

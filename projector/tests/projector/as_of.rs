@@ -123,9 +123,7 @@ async fn spread_out(hub: &mut Hub) {
     .execute(hub.pool())
     .await
     .unwrap();
-    hub.empty().await;
-    hub.project_again().await;
-    hub.settled().await;
+    hub.project_anew().await;
 }
 
 #[tokio::test]

@@ -105,6 +105,13 @@ impl Hub {
         self.start_projection();
     }
 
+    /// Empties the read model and lets the projections make it again.
+    pub(crate) async fn project_anew(&mut self) {
+        self.empty().await;
+        self.project_again().await;
+        self.settled().await;
+    }
+
     /// Another process has other caches: keys that were destroyed stay destroyed.
     pub(crate) async fn forget_keys(&mut self) {
         self.served = OnceLock::new();

@@ -89,9 +89,7 @@ async fn an_erased_requesters_ticket_stays_without_the_person() {
         .execute(hub.pool())
         .await
         .unwrap();
-    hub.empty().await;
-    hub.project_again().await;
-    hub.settled().await;
+    hub.project_anew().await;
     let erased = hub.data("/api/tickets/1").await;
     for member in ["name", "email", "description", "summary"] {
         assert_eq!(erased[member], Value::Null, "{member}");
@@ -116,9 +114,7 @@ async fn an_analyzed_ticket_has_a_place_among_the_others_until_its_requester_is_
         .execute(hub.pool())
         .await
         .unwrap();
-    hub.empty().await;
-    hub.project_again().await;
-    hub.settled().await;
+    hub.project_anew().await;
     assert_eq!(places(&hub).await, [place(1)]);
 }
 
@@ -126,13 +122,9 @@ async fn an_analyzed_ticket_has_a_place_among_the_others_until_its_requester_is_
 async fn an_erased_requester_who_comes_back_stops_nobody() {
     let mut hub = busy_log().await;
     sqlx::raw_sql("delete from personal.requester_keys").execute(hub.pool()).await.unwrap();
-    hub.empty().await;
-    hub.project_again().await;
-    hub.settled().await;
+    hub.project_anew().await;
     let back = hub.submit(9, "ada@example.com", "Network").await;
-    hub.empty().await;
-    hub.project_again().await;
-    hub.settled().await;
+    hub.project_anew().await;
     assert_eq!(hub.data("/api/tickets/1").await["email"], Value::Null);
     assert_eq!(hub.data(&format!("/api/tickets/{}", back.position)).await["email"], "ada@example.com");
 }
