@@ -14,7 +14,7 @@ use tokio::net::TcpListener;
 use tokio_util::sync::CancellationToken;
 use tower_http::{catch_panic::CatchPanicLayer, timeout::RequestBodyTimeoutLayer};
 
-use crate::{cors::Cors, problem::Problem};
+use crate::{cors::Cors, log_lines::ACCESS, problem::Problem};
 
 /// Bytes a body may have; routes that take more say so themselves.
 pub const BODY_LIMIT: usize = 64 * 1024;
@@ -118,7 +118,7 @@ impl Seen {
     fn note(self, status: StatusCode) {
         let Self { since, method, route } = self;
         let took = since.elapsed().as_secs_f64();
-        tracing::info!(method, route, status = status.as_u16(), took_ms = took * 1e3, "request");
+        tracing::info!(target: ACCESS, method, route, status = status.as_u16(), took_ms = took * 1e3, "request");
         histogram!("http_request_duration_seconds", "method" => method, "route" => route.clone())
             .record(took);
         let code = status.as_str().to_owned();

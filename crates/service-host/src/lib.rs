@@ -2,7 +2,7 @@
 //!
 //! Reading order:
 //! - [`settings`]: the settings all services share, and the loopback guard
-//! - [`telemetry`]: logs and metrics
+//! - [`telemetry`]: logs and metrics; `log_lines`: which lines of the log may wait for one another
 //! - [`shutdown`]: one stop signal, and tasks whose end is noticed
 //! - [`wait`]: starting before one's dependencies
 //! - [`health`]: liveness, readiness, and the state of each dependency
@@ -19,6 +19,7 @@ pub mod cors;
 pub mod health;
 pub mod http;
 pub mod json;
+mod log_lines;
 pub mod openapi;
 pub mod problem;
 pub mod query;

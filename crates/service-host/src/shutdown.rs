@@ -51,6 +51,7 @@ impl Shutdown {
             outcome =
                 outcome.and(ended.context("a task panicked").and_then(|(name, result)| result.context(name)));
         }
+        tracing::info!("stopped");
         outcome
     }
 
