@@ -42,12 +42,10 @@ impl PersonalKeys {
         if let Some(key) = self.cached(requester) {
             return Ok(self.drafted(requester, key, None));
         }
-        let (key, new) = {
-            let mut drafts = self.drafts.lock();
-            match drafts.get(requester) {
-                Some(drafted) => drafted.clone(),
-                None => drafts.entry(requester.clone()).or_insert(self.make(requester)?).clone(),
-            }
+        let (key, new) = match self.drafts.of(requester) {
+            Some(drafted) => drafted,
+            // Made while nobody waits for the others' keys; whoever was faster meanwhile counts.
+            None => self.drafts.enter(self.make(requester)?),
         };
         Ok(self.drafted(requester, key, Some(new)))
     }
@@ -104,6 +102,16 @@ impl Drop for KeyDraft {
 }
 
 impl Drafts {
+    fn of(&self, requester: &RequesterId) -> Option<Drafted> {
+        self.lock().get(requester).cloned()
+    }
+
+    /// The requester's drafted key: this one, unless there is one already.
+    fn enter(&self, drafted: Drafted) -> Drafted {
+        let requester = drafted.1.requester.clone();
+        self.lock().entry(requester).or_insert(drafted).clone()
+    }
+
     /// For keys wrapped by a master key that is not in use any more.
     pub(crate) fn forget_all(&self) {
         self.lock().clear();
