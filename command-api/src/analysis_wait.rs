@@ -6,7 +6,7 @@ use std::time::Duration;
 use event_store::{EventStore, PersonalKeys};
 use futures::{Stream, StreamExt as _};
 use schemas::{
-    Envelope, TicketEvent, TicketId, Version,
+    Envelope, Position, TicketEvent, TicketId, Version,
     analysis::{AnalysisAnswer, SealedAnalysis},
 };
 
@@ -18,7 +18,7 @@ pub async fn analysis(
     store: &EventStore,
     keys: &PersonalKeys,
     ticket: TicketId,
-    mut hints: Option<impl Stream<Item = ()> + Unpin>,
+    mut hints: Option<impl Stream<Item = Option<Position>> + Unpin>,
     patience: Duration,
 ) -> Option<AnalysisAnswer> {
     let look = async {
@@ -28,7 +28,7 @@ pub async fn analysis(
             }
             tokio::select! {
                 () = tokio::time::sleep(POLL) => {}
-                Some(()) = async { hints.as_mut()?.next().await } => {}
+                Some(_) = async { hints.as_mut()?.next().await } => {}
             }
         }
     };

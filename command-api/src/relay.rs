@@ -2,6 +2,8 @@
 //! whatever the bus lost is published again, and messages of others are passed over. One process relays at a time; of
 //! two that believe they do, the stream's expected last sequence lets one through.
 
+mod source;
+
 use std::{
     convert::Infallible,
     pin::pin,
@@ -24,12 +26,12 @@ use tokio::{
 };
 use tokio_util::sync::CancellationToken;
 
-/// Events read at a time; the next ones are read while these go out.
-const CHUNK: u32 = 512;
-/// From one look at the log to the next at least: a query and a wake-up cost the same for one event as for a hundred, and
-/// whoever submits wants the processors too. An event after a pause goes out at once.
+use self::source::Source;
+
+/// From one round of publishing to the next at least: a wake-up and an acknowledgement cost the same for one event as for
+/// a hundred, and whoever submits wants the processors too. An event after a pause goes out at once.
 const GATHER: Duration = Duration::from_millis(10);
-/// How often the log is asked while no hint comes.
+/// How often the log is asked where it ends while nobody says so.
 const POLL: Duration = Duration::from_millis(250);
 /// How often the stream is compared with what we believe about it.
 const COMPARE: Duration = Duration::from_secs(10);
@@ -49,6 +51,14 @@ pub struct Relay {
     progress: Progress,
     leads: watch::Sender<bool>,
     healed_at: Mutex<Option<Instant>>,
+}
+
+/// How far publishing goes before the next look around.
+#[derive(Clone, Copy)]
+struct Round {
+    /// Where the log is known to end; it may have grown meanwhile.
+    end: Position,
+    until: Instant,
 }
 
 /// What ends a run of the relay; the next run begins by asking the stream where it stands.
@@ -151,7 +161,7 @@ impl Relay {
     /// `began_at` is where the stream stood when the last run began, if its fence ended that run.
     async fn lead(&self, began_at: &mut Option<Tail>) -> Result<Infallible, Failure> {
         let mut hints = self.bus.appended_hints().await?;
-        let mut appended = self.store.appended();
+        let (mut appended, mut source) = (self.store.appended(), Source::of(self.store.clone()));
         let mut tail = self.find_tail().await?;
         reach("relay.began");
         if began_at.replace(tail) == Some(tail) {
@@ -160,18 +170,23 @@ impl Relay {
             tail = self.make_anew("the stream contradicts itself").await?;
         }
         let mut compare_at = Instant::now() + COMPARE;
+        let mut known = None;
         loop {
             let gathered = Instant::now() + GATHER;
-            tail = self.publish_after(tail, compare_at).await?;
+            let end = match known {
+                Some(known) => known,
+                None => self.store.head().await?,
+            };
+            tail = self.publish_after(tail, &mut source, Round { end, until: compare_at }).await?;
             sleep_until(gathered).await;
-            tokio::select! {
-                Some(()) = hints.next() => {}
-                Ok(()) = appended.changed() => {}
-                () = sleep(POLL) => {}
-            }
+            known = tokio::select! {
+                Some(newest) = hints.next() => newest,
+                Ok(()) = appended.changed() => Some(*appended.borrow_and_update()),
+                () = sleep(POLL) => None,
+            };
             if Instant::now() >= compare_at {
                 tail = self.find_tail().await?;
-                compare_at = Instant::now() + COMPARE;
+                (known, compare_at) = (None, Instant::now() + COMPARE);
             }
         }
     }
@@ -232,33 +247,34 @@ impl Relay {
         Ok(self.store.read_positions(&[position]).await?.first().map(|event| event.id))
     }
 
-    /// Publishes what follows `tail`, until nothing does or it is time to compare.
-    async fn publish_after(&self, tail: Tail, until: Instant) -> Result<Tail, Failure> {
-        match self.publish_with(self.bus.publisher(tail), tail, until).await {
+    /// Publishes what follows `tail`, as far as the round goes.
+    async fn publish_after(&self, tail: Tail, source: &mut Source, round: Round) -> Result<Tail, Failure> {
+        match self.publish_with(self.bus.publisher(tail), tail, source, round).await {
             Err(Failure::Bus(BusError::Remembered)) => {
                 let tail = self.bus.tail().await?;
-                self.publish_with(self.bus.publisher(tail).afresh(), tail, until).await
+                self.publish_with(self.bus.publisher(tail).afresh(), tail, source, round).await
             }
             published => published,
         }
     }
 
+    /// The next events are read while the ones before go out.
     async fn publish_with(
         &self,
         mut publisher: Publisher,
         tail: Tail,
-        until: Instant,
+        source: &mut Source,
+        round: Round,
     ) -> Result<Tail, Failure> {
-        let mut events = self.store.read_all(tail.position, CHUNK).await?;
+        let mut events = source.next(tail.position, round.end).await?;
         if !events.is_empty() {
             reach("relay.read");
         }
         while let Some(last) = events.last()
-            && events.len() == CHUNK as usize
-            && Instant::now() < until
+            && last.position < round.end
+            && Instant::now() < round.until
         {
-            let (next, sent) =
-                tokio::join!(self.store.read_all(last.position, CHUNK), publisher.send(&events));
+            let (next, sent) = tokio::join!(source.next(last.position, round.end), publisher.send(&events));
             sent?;
             self.progress.reset(publisher.acknowledged().position);
             events = next?;

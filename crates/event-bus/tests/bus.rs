@@ -302,9 +302,9 @@ async fn until_connected(bus: &Bus) {
 }
 
 #[tokio::test]
-async fn a_hint_wakes_a_listener() {
+async fn a_hint_wakes_a_listener_and_says_how_far_the_log_has_grown() {
     let (_server, bus) = bus().await;
     let mut hints = bus.appended_hints().await.unwrap();
-    bus.hint_appended().await;
-    assert_eq!(tokio::time::timeout(SOON, hints.next()).await.unwrap(), Some(()));
+    bus.hint_appended(Position(7)).await;
+    assert_eq!(tokio::time::timeout(SOON, hints.next()).await.unwrap(), Some(Some(Position(7))));
 }

@@ -104,21 +104,24 @@ pub(crate) struct Encoded {
     expected: Expected,
     pub(crate) idempotency: Option<Idempotency>,
     key: Option<NewKey>,
-    events: Vec<EncodedEvent>,
+    pub(crate) events: Vec<EncodedEvent>,
 }
 
+/// An event as the database takes it.
 #[derive(Debug)]
-struct EncodedEvent {
-    id: Uuid,
-    type_name: &'static str,
-    data: Box<RawValue>,
-    metadata: String,
+pub(crate) struct EncodedEvent {
+    pub(crate) id: EventId,
+    pub(crate) type_name: &'static str,
+    pub(crate) data: Box<RawValue>,
+    pub(crate) metadata: Metadata,
+    /// What the log keeps of the metadata.
+    metadata_text: String,
 }
 
 impl Encoded {
     pub(crate) fn new(append: Append, key: Option<NewKey>) -> Result<Self, serde_json::Error> {
         let Append { ticket, expected, events, idempotency } = append;
-        let events = events.iter().map(EncodedEvent::new).collect::<Result<_, _>>()?;
+        let events = events.into_iter().map(EncodedEvent::new).collect::<Result<_, _>>()?;
         Ok(Self { ticket, stream: ticket.to_string(), expected, idempotency, key, events })
     }
 
@@ -132,13 +135,9 @@ impl Encoded {
 }
 
 impl EncodedEvent {
-    fn new(event: &NewEvent) -> Result<Self, serde_json::Error> {
-        Ok(Self {
-            id: event.id.as_uuid(),
-            type_name: event.event.type_name(),
-            data: event.event.to_data()?,
-            metadata: serde_json::to_string(&event.metadata)?,
-        })
+    fn new(NewEvent { id, event, metadata }: NewEvent) -> Result<Self, serde_json::Error> {
+        let metadata_text = serde_json::to_string(&metadata)?;
+        Ok(Self { id, type_name: event.type_name(), data: event.to_data()?, metadata, metadata_text })
     }
 }
 
@@ -306,10 +305,10 @@ impl<'a> Columns<'a> {
             self.commands.push(number);
             self.event_streams.push(&command.stream);
             self.versions.push(expected.map(|version| version + ahead));
-            self.ids.push(event.id);
+            self.ids.push(event.id.as_uuid());
             self.types.push(event.type_name);
             self.data.push(event.data.get());
-            self.metadata.push(&event.metadata);
+            self.metadata.push(&event.metadata_text);
         }
         if let Some(NewKey { requester, wrapped, master }) = &command.key {
             self.new_key_commands.push(number);

@@ -7,10 +7,11 @@ use crash_points::reach;
 use metrics::{Histogram, histogram};
 use schemas::Position;
 use sqlx::PgPool;
-use tokio::sync::{mpsc, oneshot, watch};
+use tokio::sync::{broadcast, mpsc, oneshot, watch};
 
 use crate::{
     append::{Appended, Encoded, append_encoded},
+    committed::{Committed, Fresh},
     error::AppendError,
     kept_connection::KeptConnection,
 };
@@ -27,6 +28,7 @@ type Answer = oneshot::Sender<Result<Appended, AppendError>>;
 pub struct Writer {
     queue: mpsc::Sender<Waiting>,
     appended: watch::Receiver<Position>,
+    fresh: Fresh,
 }
 
 impl Writer {
@@ -35,8 +37,13 @@ impl Writer {
     pub fn start(pool: PgPool) -> Self {
         let (queue, waiting) = mpsc::channel(QUEUE);
         let (progress, appended) = watch::channel(Position::START);
-        tokio::spawn(write(KeptConnection::of(pool), waiting, progress));
-        Self { queue, appended }
+        let fresh = Fresh::default();
+        tokio::spawn(write(
+            KeptConnection::of(pool),
+            waiting,
+            Progress { newest: progress, fresh: fresh.clone() },
+        ));
+        Self { queue, appended, fresh }
     }
 
     pub(crate) async fn append(&self, command: Encoded) -> Result<Appended, AppendError> {
@@ -48,16 +55,22 @@ impl Writer {
     pub(crate) fn appended(&self) -> watch::Receiver<Position> {
         self.appended.clone()
     }
+
+    pub(crate) fn committed(&self) -> broadcast::Receiver<Arc<Committed>> {
+        self.fresh.subscribe()
+    }
+}
+
+/// How others learn what was appended.
+struct Progress {
+    newest: watch::Sender<Position>,
+    fresh: Fresh,
 }
 
 /// A command that waits, with the way to answer it.
 type Waiting = (Encoded, Answer);
 
-async fn write(
-    mut connection: KeptConnection,
-    mut queue: mpsc::Receiver<Waiting>,
-    progress: watch::Sender<Position>,
-) {
+async fn write(mut connection: KeptConnection, mut queue: mpsc::Receiver<Waiting>, progress: Progress) {
     let batch_size = histogram!("event_store_append_batch_size");
     let mut held_back = None;
     while let Some(first) = match held_back.take() {
@@ -73,7 +86,7 @@ async fn write_batch(
     connection: &mut KeptConnection,
     first: Waiting,
     queue: &mut mpsc::Receiver<Waiting>,
-    progress: &watch::Sender<Position>,
+    progress: &Progress,
     batch_size: &Histogram,
 ) -> Option<Waiting> {
     let (batch, answers, held_back) = gather(first, queue);
@@ -81,7 +94,8 @@ async fn write_batch(
     let outcome = commit(connection, &batch).await;
     if let Some(position) = newest(&outcome) {
         reach("append.committed");
-        announce(progress, position);
+        progress.fresh.pass_on(batch, &outcome);
+        progress.announce(position);
     }
     for (answer, result) in answers.into_iter().zip(outcome) {
         // A caller that went away is not an error: its events are in the log.
@@ -114,12 +128,14 @@ fn gather(
     (batch, answers, None)
 }
 
-fn announce(progress: &watch::Sender<Position>, position: Position) {
-    progress.send_if_modified(|known| {
-        let newer = position > *known;
-        *known = position.max(*known);
-        newer
-    });
+impl Progress {
+    fn announce(&self, position: Position) {
+        self.newest.send_if_modified(|known| {
+            let newer = position > *known;
+            *known = position.max(*known);
+            newer
+        });
+    }
 }
 
 async fn commit(kept: &mut KeptConnection, batch: &[Encoded]) -> Vec<Result<Appended, AppendError>> {

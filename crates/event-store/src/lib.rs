@@ -3,6 +3,7 @@
 //! Reading order:
 //! - [`append`]: what is appended, and the answer to each command
 //! - [`group_commit`]: how one process's concurrent appends share a commit
+//! - [`committed`]: what was committed a moment ago, for whoever publishes it
 //! - `group_load`: how its concurrent loads share a query; `kept_connection`: what both tasks read and write through
 //! - [`handle`]: load, decide, append: the one way to change a ticket
 //! - `states`: tickets as they were when they were last loaded
@@ -23,6 +24,7 @@
 pub mod append;
 pub mod attachments;
 pub mod cipher;
+pub mod committed;
 pub mod database;
 pub mod durability;
 mod earlier_answer;
@@ -42,11 +44,14 @@ mod states;
 mod turns;
 pub mod vector_index;
 
+use std::sync::Arc;
+
 use schemas::Position;
 use sqlx::{ConnectOptions as _, Connection as _, PgPool};
-use tokio::sync::watch;
+use tokio::sync::{broadcast, watch};
 
 pub use append::{Append, Appended, Expected, Idempotency, NewEvent, NewKey};
+pub use committed::Committed;
 pub use error::{AppendError, StoreError};
 pub use handle::{HandleError, Handled, Outcome, Stamp, State};
 pub use key_draft::KeyDraft;
@@ -109,6 +114,12 @@ impl EventStore {
     #[must_use]
     pub fn appended(&self) -> watch::Receiver<Position> {
         self.writer.appended()
+    }
+
+    /// What this process commits from now on, batch by batch, as long as the receiver keeps up; everything else is to be read.
+    #[must_use]
+    pub fn committed(&self) -> broadcast::Receiver<Arc<Committed>> {
+        self.writer.committed()
     }
 
     /// Whether the database answers.

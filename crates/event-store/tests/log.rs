@@ -84,6 +84,35 @@ async fn what_came_another_way_is_held_only_as_it_stands_in_the_log() {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 4)]
+async fn what_was_committed_is_passed_on_as_the_log_returns_it() {
+    let store = store().await;
+    let mut committed = store.committed();
+    let tasks: Vec<_> = (0..40u128)
+        .map(|n| {
+            let store = store.clone();
+            // A third conflicts, which has the batch judged command by command.
+            let expected = if n % 3 == 0 { Expected::Exactly(Version(9)) } else { NEW };
+            tokio::spawn(async move { store.append(append(n, expected, &["ünïcode", "two"])).await })
+        })
+        .collect();
+    for task in tasks {
+        let _ = task.await.unwrap();
+    }
+    let anew = Append { expected: Expected::Exactly(Version(2)), ..append(1, NEW, &["three"]) };
+    store.append(anew.clone()).await.unwrap();
+    assert!(matches!(store.append(anew).await, Err(AppendError::Duplicate { .. })));
+    let mut passed_on = vec![];
+    while let Ok(batch) = committed.try_recv() {
+        let events: Vec<_> = batch.envelopes().collect();
+        let ends = (events.first().unwrap().position, events.last().unwrap().position);
+        assert_eq!((batch.first(), batch.last()), ends);
+        passed_on.extend(events);
+    }
+    let log = store.read_all(Position::START, 1000).await.unwrap();
+    assert_eq!(serde_json::to_string(&passed_on).unwrap(), serde_json::to_string(&log).unwrap());
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 4)]
 async fn positions_are_gapless_whatever_many_writers_do() {
     let pool = pool().await;
     // Two processes' worth of writers, all at once, a third of them doomed to conflict.
