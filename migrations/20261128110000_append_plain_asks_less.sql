@@ -49,7 +49,8 @@ begin
 
     -- From here to the commit nobody else draws positions.
     perform from log.append_lock for update;
-    select h.position + 1 into first_position from log.head h;
+    select e.position + 1 into first_position from log.events e order by e.position desc limit 1;
+    first_position := coalesce(first_position, 1);
     recorded := clock_timestamp();
     insert into log.events (position, stream_id, version, event_id, type, data, metadata, recorded_at)
     select first_position + e.no - 1, e.stream, e.version, e.id, e.type, e.data, e.metadata, recorded
