@@ -1,5 +1,5 @@
 //! What is appended, and the answer to each command. The numbering, the version check and the idempotency check
-//! happen in one SQL function (`migrations/*_append_plain.sql`): `log.append_plain` where nothing is in the way,
+//! happen in one SQL function (`migrations/*_append_{plain_asks_less,lock}.sql`): `log.append_plain` where nothing is in the way,
 //! `log.append_batch`, which judges each command, where something may be.
 
 use chrono::{DateTime, Utc};

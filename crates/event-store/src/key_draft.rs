@@ -1,6 +1,6 @@
 //! The key of a requester who may be new. Making it in the database first would cost an INSERT and a commit for every new
 //! requester, as much as the append itself; so it is drafted here, what is appended is sealed under it, and the append
-//! makes it (`migrations/*_append_plain.sql`). Where somebody else was faster, the append is refused and names the key
+//! makes it (`migrations/*_append_plain_asks_less.sql`). Where somebody else was faster, the append is refused and names the key
 //! that counts.
 
 use std::{
