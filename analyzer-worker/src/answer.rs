@@ -33,7 +33,7 @@ pub fn assemble(
         Answer { heads, decisions, reasons: Reasons::new(heads, &decisions.neighbours, description) };
     let mut priority = answer.choice(Question::Priority, &PRIORITIES)?;
     let mut category = answer.choice(Question::Category, &CATEGORIES.map(str::to_owned))?;
-    let doubts = doubts(language, &decisions.neighbours);
+    let doubts = doubts(description, language, &decisions.neighbours);
     let urgency = urgency(decisions.urgency, priority.label);
     let needs_review = answer.is_unsure(&category, &priority) || !doubts.is_empty();
     // First of all reasons: the others say why the model is sure of what it may not have understood.

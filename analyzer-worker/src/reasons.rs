@@ -80,7 +80,10 @@ pub fn urgency_by_priority(priority: Priority, level: u8, read: Option<f32>) -> 
 
 /// Why the model may not have understood a text, however sure it is.
 #[must_use]
-pub fn doubts(language: Language, neighbours: &Neighbours) -> Vec<String> {
+pub fn doubts(text: &str, language: Language, neighbours: &Neighbours) -> Vec<String> {
+    if !has_words(text) {
+        return vec!["the text has no words".to_owned()];
+    }
     let language = match language {
         Language::Other(Some(language)) => {
             Some(format!("the text is in {}, which the model has not learned", language.eng_name()))
@@ -90,6 +93,11 @@ pub fn doubts(language: Language, neighbours: &Neighbours) -> Vec<String> {
     };
     let strange = neighbours.are_far.then(|| "no known ticket reads like this one".to_owned());
     language.into_iter().chain(strange).collect()
+}
+
+/// Whether there are two letters side by side anywhere: what a text of digits and signs is near to is chance.
+fn has_words(text: &str) -> bool {
+    text.split(|letter: char| !letter.is_alphabetic()).any(|word| word.chars().nth(1).is_some())
 }
 
 #[cfg(test)]
@@ -108,10 +116,13 @@ mod tests {
     #[test]
     fn what_the_model_has_not_learned_is_doubted() {
         let (near, far) = (Neighbours::default(), Neighbours { are_far: true, ..Neighbours::default() });
-        let german =
-            Language::of("Wir wurden gehackt, alle Dateien sind verschlüsselt, bitte sofort helfen!");
-        assert_eq!(doubts(german, &near), ["the text is in German, which the model has not learned"]);
-        assert_eq!(doubts(Language::Unclear, &far), ["no known ticket reads like this one"]);
-        assert!(doubts(Language::English, &near).is_empty() && doubts(Language::Unclear, &near).is_empty());
+        let german = "Wir wurden gehackt, alle Dateien sind verschlüsselt, bitte sofort helfen!";
+        let in_german = "the text is in German, which the model has not learned";
+        assert_eq!(doubts(german, Language::of(german), &near), [in_german]);
+        assert_eq!(doubts("VPN", Language::Unclear, &far), ["no known ticket reads like this one"]);
+        for language in [Language::English, Language::Unclear] {
+            assert!(doubts("VPN", language, &near).is_empty());
+            assert_eq!(doubts("809 a !?", language, &near), ["the text has no words"]);
+        }
     }
 }
