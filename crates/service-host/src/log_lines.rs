@@ -68,11 +68,9 @@ pub(crate) struct Line<'a, W: Write> {
 
 impl<W: Write> Write for Line<'_, W> {
     fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
-        let is_first = self.out.buffer().is_empty();
         let written = self.out.write(bytes)?;
         match self.may_wait {
-            Some(writer) if is_first => writer.unpark(),
-            Some(_) => {}
+            Some(writer) => writer.unpark(),
             None => self.out.flush()?,
         }
         Ok(written)
