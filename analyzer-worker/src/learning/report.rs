@@ -151,7 +151,7 @@ fn review(evaluation: &Evaluation) -> String {
     format!(
         "## When a person should look\n\n\
          `needsReview` marks {} of the hold-out: category or priority less sure than the surest nine tenths in \
-         cross-validation, a text in another language than English, or one that reads like no known ticket. Of the others, \
+         cross-validation, a text without words or in another language than English, or one that reads like no known ticket. Of the others, \
          {} have the right category and {} the right priority.\n",
         percent(review.share),
         percent(review.category_accuracy),
