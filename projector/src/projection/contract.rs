@@ -31,7 +31,7 @@ impl Contract {
 /// The tickets themselves.
 pub const TICKETS: Contract = Contract {
     name: "tickets",
-    version: 2,
+    version: 3,
     table: "tickets",
     reads: "every event of a type this build knows",
     stage: STAGE,
@@ -40,7 +40,7 @@ pub const TICKETS: Contract = Contract {
 /// What happened to each ticket: audit trail and journey.
 pub const TIMELINE: Contract = Contract {
     name: "timeline",
-    version: 1,
+    version: 2,
     table: "timeline",
     reads: "every event, known or not",
     stage: STAGE,

@@ -81,10 +81,10 @@ async fn save(connection: &mut PgConnection, tickets: &[Ticket]) -> anyhow::Resu
               priority, sentiment, kind, route, urgency, analysis, needs_review, degraded, crm_system, crm_record_id,
               crm_status, created_at, analyzed_at, crm_delivered_at, updated_at, position, version, assignee,
               corrections, language, resolved_at, resolutions, reopenings, satisfaction)
-         select id, number, requester_id, name, email, description, summary, entities::jsonb, request_type, status,
-                category, priority, sentiment, kind, route, urgency, analysis::jsonb, needs_review, degraded, crm_system,
+         select id, number, requester_id, name, email, description, summary, entities::json, request_type, status,
+                category, priority, sentiment, kind, route, urgency, analysis::json, needs_review, degraded, crm_system,
                 crm_record_id, crm_status, created_at, analyzed_at, crm_delivered_at, updated_at, position, version,
-                assignee, corrections::jsonb, language, resolved_at, resolutions, reopenings, satisfaction
+                assignee, corrections::json, language, resolved_at, resolutions, reopenings, satisfaction
          from unnest($1::text[], $2::bigint[], $3::text[], $4::text[], $5::text[], $6::text[], $7::text[], $8::text[],
                      $9::text[], $10::text[], $11::text[], $12::text[], $13::text[], $14::text[], $15::text[],
                      $16::smallint[], $17::text[], $18::boolean[], $19::boolean[], $20::text[], $21::text[], $22::text[],

@@ -51,7 +51,7 @@ pub(super) async fn add(connection: &mut PgConnection, entries: &[Entry]) -> any
     let query = sqlx::query!(
         "insert into projector.timeline
              (ticket_id, version, position, event_id, type, recorded_at, actor, traceparent, details, sealed)
-         select ticket_id, version, position, event_id, type, recorded_at, actor, traceparent, details::jsonb, sealed::jsonb
+         select ticket_id, version, position, event_id, type, recorded_at, actor, traceparent, details::json, sealed::json
          from unnest($1::text[], $2::integer[], $3::bigint[], $4::uuid[], $5::text[], $6::timestamptz[], $7::text[],
                      $8::text[], $9::text[], $10::text[])
               new (ticket_id, version, position, event_id, type, recorded_at, actor, traceparent, details, sealed)

@@ -7,7 +7,7 @@ use chrono::{DateTime, Utc};
 use event_store::PersonalKeys;
 use schemas::{Envelope, Position};
 use service_host::clock;
-use sqlx::{AssertSqlSafe, PgConnection, types::Json};
+use sqlx::{AssertSqlSafe, PgConnection};
 use tokio::runtime::Handle;
 
 use super::{copy::Rows, place::PARTS};
@@ -128,13 +128,17 @@ impl Built {
         self.label_sets.note(t);
         let rows = &mut self.tickets;
         rows.field(&t.id).field(t.number).field(&t.requester_id).field(&t.name).field(&t.email);
-        rows.field(&t.description).field(&t.summary).field(&t.entities);
+        rows.field(&t.description).field(&t.summary).json(t.entities.as_ref());
         rows.field(&t.request_type).field(&t.status).field(&t.category).field(&t.priority);
-        rows.field(&t.sentiment).field(&t.kind).field(&t.route).field(t.urgency).field(&t.analysis);
+        rows.field(&t.sentiment).field(&t.kind).field(&t.route).field(t.urgency).json(t.analysis.as_ref());
         rows.field(t.needs_review).field(t.degraded);
         rows.field(&t.crm_system).field(&t.crm_record_id).field(&t.crm_status);
         rows.field(t.created_at).field(t.analyzed_at).field(t.crm_delivered_at).field(t.updated_at);
-        rows.field(t.position).field(t.version).field(&t.assignee).field(&t.corrections).field(&t.language);
+        rows.field(t.position)
+            .field(t.version)
+            .field(&t.assignee)
+            .json(t.corrections.as_ref())
+            .field(&t.language);
         rows.field(t.resolved_at).field(t.resolutions).field(t.reopenings).field(t.satisfaction);
         rows.end()
     }
@@ -165,7 +169,7 @@ impl Built {
             let rows = &mut self.timeline;
             rows.field(&entry.ticket_id).field(entry.version).field(entry.position).field(entry.event_id);
             rows.field(&entry.r#type).field(entry.recorded_at).field(projected_at).field(&entry.actor);
-            rows.field(&entry.traceparent).field(entry.details.as_ref().map(Json)).field(&entry.sealed);
+            rows.field(&entry.traceparent).json(entry.details.as_ref()).json(entry.sealed.as_ref());
             rows.end()?;
         }
         Ok(())

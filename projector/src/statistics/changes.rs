@@ -1,8 +1,7 @@
 //! Differences of counters, gathered over a batch, by time.
 
-use std::collections::HashMap;
-
 use chrono::{DateTime, Utc};
+use foldhash::HashMap;
 use sqlx::PgConnection;
 
 use super::{
@@ -97,7 +96,7 @@ impl Changes {
 
     fn add(&mut self, count: &Count, times: [(Grain, Seconds); 5], change: i64) {
         if !self.cells.contains_key(count) {
-            self.cells.insert(count.clone(), HashMap::new());
+            self.cells.insert(count.clone(), HashMap::default());
         }
         let Some(cells) = self.cells.get_mut(count) else { return };
         for time in times {
