@@ -66,7 +66,7 @@ pub struct Statistics {
 /// # Errors
 /// As [`QueryError`].
 pub async fn ticket(
-    pool: &PgPool,
+    log: &PgPool,
     keys: &PersonalKeys,
     id: TicketId,
     moment: Moment,
@@ -75,7 +75,7 @@ pub async fn ticket(
         Moment::Position(position) => position,
         Moment::Time(_) => Position(i64::MAX),
     };
-    let mut events = streams_of(pool, &[id], through).await.map_err(KeyError::from)?;
+    let mut events = streams_of(log, &[id], through).await.map_err(KeyError::from)?;
     if let Moment::Time(time) = moment {
         events.retain(|event| event.time <= time);
     }
@@ -89,17 +89,17 @@ pub async fn ticket(
 ///
 /// # Errors
 /// As [`QueryError`].
-pub async fn broken_hour(pool: &PgPool, moment: Moment) -> Result<BrokenHour, QueryError> {
+pub async fn broken_hour(log: &PgPool, moment: Moment) -> Result<BrokenHour, QueryError> {
     let last = match moment {
-        Moment::Position(position) => at(pool, position.min(log::head(pool).await?)).await?,
-        Moment::Time(time) => last_until(pool, time).await?,
+        Moment::Position(position) => at(log, position.min(log::head(log).await?)).await?,
+        Moment::Time(time) => last_until(log, time).await?,
     };
     let Some(time) = last.recorded_at else {
         let (before, through) = (Position::START, Position::START);
         return Ok(BrokenHour { began_at: DateTime::UNIX_EPOCH, before, through });
     };
     let began_at = DateTime::from_timestamp(hour_of(time), 0).unwrap_or_default();
-    let before = last_until(pool, began_at - TimeDelta::microseconds(1)).await?.position;
+    let before = last_until(log, began_at - TimeDelta::microseconds(1)).await?.position;
     Ok(BrokenHour { began_at, before, through: last.position })
 }
 
@@ -108,16 +108,17 @@ pub async fn broken_hour(pool: &PgPool, moment: Moment) -> Result<BrokenHour, Qu
 /// # Errors
 /// As [`QueryError`].
 pub async fn statistics(
-    pool: &PgPool,
+    model: &PgPool,
+    log: &PgPool,
     hour: BrokenHour,
     dimensions: &[&str],
 ) -> Result<Statistics, QueryError> {
     let BrokenHour { began_at, before, through } = hour;
-    let counters = counters_before(pool, began_at, dimensions).await?;
+    let counters = counters_before(model, began_at, dimensions).await?;
     if through.0 - before.0 > BROKEN_HOUR {
         return Ok(Statistics { through: before, counters });
     }
-    let changes = changes_between(pool, before, through).await?;
+    let changes = changes_between(log, before, through).await?;
     Ok(Statistics { through, counters: changed(counters, &changes, dimensions) })
 }
 
@@ -142,9 +143,9 @@ fn changed(counters: Vec<Counter>, changes: &Changes, dimensions: &[&str]) -> Ve
 
 /// By how much the events after `before` up to `through` changed the counters that have a history. Those are of nothing
 /// personal, so nothing is opened.
-async fn changes_between(pool: &PgPool, before: Position, through: Position) -> Result<Changes, QueryError> {
-    let tickets = touched_between(pool, before, through).await.map_err(KeyError::from)?;
-    let events = streams_of(pool, &tickets, through).await.map_err(KeyError::from)?;
+async fn changes_between(log: &PgPool, before: Position, through: Position) -> Result<Changes, QueryError> {
+    let tickets = touched_between(log, before, through).await.map_err(KeyError::from)?;
+    let events = streams_of(log, &tickets, through).await.map_err(KeyError::from)?;
     let facts = read(&events)?;
     let (nothing, mut changes) = (KeyRing::default(), Changes::default());
     for stream in facts.chunk_by(|one, next| one.event.subject == next.event.subject) {
@@ -167,7 +168,7 @@ struct Place {
 
 /// The last event recorded until `time`. Positions and times ascend together, so it is found by halving, which takes no index
 /// over times; in one statement, because there are twenty halves to a million events.
-async fn last_until(pool: &PgPool, time: DateTime<Utc>) -> Result<Place, QueryError> {
+async fn last_until(log: &PgPool, time: DateTime<Utc>) -> Result<Place, QueryError> {
     let query = sqlx::query!(
         r#"with recursive search (low, high) as (
                select 0::bigint, position from log.head
@@ -182,11 +183,11 @@ async fn last_until(pool: &PgPool, time: DateTime<Utc>) -> Result<Place, QueryEr
            from search left join log.events on position = low where low = high"#,
         time,
     );
-    let row = query.fetch_one(pool).await?;
+    let row = query.fetch_one(log).await?;
     Ok(Place { position: Position(row.position), recorded_at: row.recorded_at })
 }
 
-async fn at(pool: &PgPool, position: Position) -> Result<Place, QueryError> {
+async fn at(log: &PgPool, position: Position) -> Result<Place, QueryError> {
     let query = sqlx::query_scalar!("select recorded_at from log.events where position = $1", position.0);
-    Ok(Place { position, recorded_at: query.fetch_optional(pool).await? })
+    Ok(Place { position, recorded_at: query.fetch_optional(log).await? })
 }

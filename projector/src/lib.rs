@@ -11,6 +11,7 @@
 //! - [`as_of`]: tickets and statistics as they were
 //! - [`personal`]: personal data in clear text, as long as there is a key
 //! - [`queries`]: from the read model, compile-time checked
+//! - [`reading`]: where queries are answered from, the database or a replica of it
 //! - [`live`]: what happens, told to whoever listens
 //! - [`http`]: routes, parameters and bodies
 
@@ -22,6 +23,7 @@ pub mod personal;
 pub mod projection;
 pub mod queries;
 pub mod read_model;
+pub mod reading;
 pub mod rebuild;
 pub mod settings;
 pub mod statistics;
@@ -37,6 +39,7 @@ use tokio::net::TcpListener;
 
 use drift::Drift;
 use projection::contract::{PROJECTIONS, SEARCH};
+use reading::{Reading, Replica};
 use rebuild::{Pace, Rebuild};
 pub use settings::Settings;
 
@@ -71,10 +74,21 @@ pub async fn run(settings: Settings, metrics: PrometheusHandle) -> anyhow::Resul
     let (drift, drift_check_every) = (Drift::default(), settings.drift_check_every());
     let queries = queries::pool(database_url, QUERY_POOL)?;
     let found = drift.clone();
-    let health = health(metrics, &store, &progress, &searchable).fact("drift", move || found.report());
+    let mut health = health(metrics, &store, &progress, &searchable).fact("drift", move || found.report());
     let readers_keys = PersonalKeys::open(queries.clone(), master_keys).await?;
-    let progresses = (progress.clone(), searchable.clone());
-    let state = http::AppState::new(queries, readers_keys, progresses, settings.cors.clone(), stop.clone());
+    let reading = match &settings.read_database_url {
+        None => {
+            let (progress, search) = (progress.clone(), searchable.clone());
+            Reading { model: queries.clone(), log: queries, progress, search }
+        }
+        Some(url) => {
+            let replica = Replica::open(url, QUERY_POOL)?;
+            health = with_replica(health, replica.clone());
+            shutdown.spawn("replica", replica.clone().follow(stop.clone()));
+            replica.reading(queries)
+        }
+    };
+    let state = http::AppState::new(reading, readers_keys, settings.cors.clone(), stop.clone());
     let router = http::router(state, health);
     let stage_of = |name| Stage { name, store: store.clone(), nats_url: settings.backbone.nats_url.clone() };
     let rebuild = |pace| Rebuild::new(store.pool().clone(), keys.clone(), pace, stop.clone());
@@ -95,6 +109,14 @@ pub async fn run(settings: Settings, metrics: PrometheusHandle) -> anyhow::Resul
         subscription::projection::run(tickets, projection::Tickets::new(keys), progress, stop).await
     });
     shutdown.run().await
+}
+
+/// Nothing is answered while the replica is away.
+fn with_replica(health: Health, replica: Replica) -> Health {
+    health.depends_on("replica", move || {
+        let problem = replica.problem();
+        async move { problem.map_or(Ok(()), Err) }
+    })
 }
 
 /// Without the bus the projection is slower, not down: it reads the log.

@@ -2,6 +2,7 @@
 
 use std::time::Duration;
 
+use secrecy::SecretString;
 use service_host::{
     cors::Cors,
     settings::{Backbone, Listen},
@@ -14,6 +15,9 @@ pub struct Settings {
     /// The log, the bus and the keys.
     #[command(flatten)]
     pub backbone: Backbone,
+    /// A hot standby of the database that answers the queries instead: Postgres URL.
+    #[arg(long, env = "READ_DATABASE_URL", hide_env_values = true)]
+    pub read_database_url: Option<SecretString>,
     /// Where to listen; loopback only.
     #[arg(long, env = "PROJECTOR_LISTEN", default_value = "127.0.0.1:3003")]
     pub listen: Listen,

@@ -57,7 +57,7 @@ pub async fn of_ticket<T, F: Future<Output = Result<Option<T>, QueryError>>>(
     if let Some(found) = ask().await? {
         return Ok(found);
     }
-    let first = log::first_event(&state.pool, key).await?.ok_or_else(no_such_ticket)?;
+    let first = log::first_event(&state.log, key).await?.ok_or_else(no_such_ticket)?;
     reach(&[&state.progress], first).await?;
     ask().await?.ok_or_else(no_such_ticket)
 }
@@ -86,7 +86,7 @@ pub async fn wait_for(
 /// # Errors
 /// 400 for one that is beyond its end.
 pub async fn check_written(state: &AppState, parameter: &str, wanted: Position) -> Result<(), Problem> {
-    let head = log::head(&state.pool).await?;
+    let head = log::head(&state.log).await?;
     if wanted > head {
         let detail = format!("{parameter} is {wanted}, but the log ends at {head}");
         return Err(Problem::bad_request(detail).with_member("headPosition", head.0));

@@ -59,12 +59,16 @@ use tower_http::{CompressionLevel, compression::CompressionLayer, set_header::Se
 use crate::{
     live::Live,
     queries::{QueryError, ticket::Tickets},
+    reading::Reading,
 };
 
 /// What every handler may use. Cheap to clone.
 #[derive(Clone, Debug)]
 pub struct AppState {
+    /// The read model.
     pub(crate) pool: PgPool,
+    /// The log, where it is written.
+    pub(crate) log: PgPool,
     pub(crate) tickets: Tickets,
     pub(crate) keys: PersonalKeys,
     pub(crate) progress: Progress,
@@ -74,19 +78,13 @@ pub struct AppState {
 }
 
 impl AppState {
-    /// The state of a service that queries through `pool`, shows what `keys` open, and projects tickets as `progress`
-    /// and their text as `search` says. Live streams end with `stop`.
+    /// The state of a service that answers from `reading` and shows what `keys` open. Live streams end with `stop`.
     #[must_use]
-    pub fn new(
-        pool: PgPool,
-        keys: PersonalKeys,
-        (progress, search): (Progress, Progress),
-        cors: Cors,
-        stop: CancellationToken,
-    ) -> Self {
-        let live = Live::new(pool.clone(), progress.clone(), stop);
+    pub fn new(reading: Reading, keys: PersonalKeys, cors: Cors, stop: CancellationToken) -> Self {
+        let live = Live::new(reading.clone(), stop);
+        let Reading { model: pool, log, progress, search } = reading;
         let tickets = Tickets::start(pool.clone());
-        Self { pool, tickets, keys, progress, search, live, cors }
+        Self { pool, log, tickets, keys, progress, search, live, cors }
     }
 }
 

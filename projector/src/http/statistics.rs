@@ -58,9 +58,9 @@ pub async fn figures(state: &AppState, period: &mut Period, dimensions: &[&str])
     let Some(time) = period.as_of() else {
         return Ok(Figures::of(counters(&state.pool, period.span(), dimensions).await?));
     };
-    let hour = as_of::broken_hour(&state.pool, Moment::Time(time)).await?;
+    let hour = as_of::broken_hour(&state.log, Moment::Time(time)).await?;
     freshness::reach(&[&state.progress], hour.before).await?;
-    let then = as_of::statistics(&state.pool, hour, dimensions).await?;
+    let then = as_of::statistics(&state.pool, &state.log, hour, dimensions).await?;
     period.found_at(then.through);
     Ok(Figures::of(then.counters))
 }

@@ -68,7 +68,7 @@ pub async fn ticket(
 
 async fn as_it_was(state: &AppState, ticket: &Ticket, moment: Moment) -> Result<Ticket, Problem> {
     let id = ticket.id.parse().map_err(|_| no_such_ticket())?;
-    let then = as_of::ticket(&state.pool, &state.keys, id, moment).await?;
+    let then = as_of::ticket(&state.log, &state.keys, id, moment).await?;
     then.ok_or_else(|| Problem::not_found("there was no such ticket yet"))
 }
 

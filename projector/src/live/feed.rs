@@ -63,7 +63,7 @@ impl Feed {
             self.sent = self.sent.max(self.through);
             let more = tokio::select! {
                 () = self.live.stop.cancelled() => return Ok(News::End),
-                more = tokio::time::timeout(SILENCE, self.live.progress.reached(self.sent.next())) => more,
+                more = tokio::time::timeout(SILENCE, self.live.reading.progress.reached(self.sent.next())) => more,
             };
             if more.is_err() {
                 self.caught_up = true;

@@ -11,12 +11,13 @@ pub mod notice;
 use std::{collections::VecDeque, sync::Arc};
 
 use schemas::Position;
-use sqlx::PgPool;
-use subscription::Progress;
 use tokio::sync::{Mutex, OwnedSemaphorePermit, Semaphore};
 use tokio_util::sync::CancellationToken;
 
-use crate::queries::{QueryError, log, notices::notices};
+use crate::{
+    queries::{QueryError, log, notices::notices},
+    reading::Reading,
+};
 pub use feed::{Feed, News};
 pub use notice::Notice;
 
@@ -32,8 +33,7 @@ const BATCH: i64 = 256;
 /// Tells what the read model shows. Cheap to clone.
 #[derive(Clone, Debug)]
 pub struct Live {
-    pool: PgPool,
-    progress: Progress,
+    reading: Reading,
     recent: Arc<Mutex<Recent>>,
     seats: Arc<Semaphore>,
     stop: CancellationToken,
@@ -57,10 +57,10 @@ struct Following {
 }
 
 impl Live {
-    /// Tells what `pool` holds as `progress` says, until `stop`.
+    /// Tells what the read model of `reading` holds, until `stop`.
     #[must_use]
-    pub fn new(pool: PgPool, progress: Progress, stop: CancellationToken) -> Self {
-        Self { pool, progress, recent: Arc::default(), seats: Arc::new(Semaphore::new(seats())), stop }
+    pub fn new(reading: Reading, stop: CancellationToken) -> Self {
+        Self { reading, recent: Arc::default(), seats: Arc::new(Semaphore::new(seats())), stop }
     }
 
     /// A seat, for as long as somebody listens; nothing while all are taken.
@@ -74,7 +74,7 @@ impl Live {
     /// # Errors
     /// As [`QueryError`].
     pub async fn now(&self) -> Result<Position, QueryError> {
-        log::head(&self.pool).await
+        log::head(&self.reading.log).await
     }
 
     /// As [`Self::following`], in a task of its own: a listener whose client does not take its messages is not run any
@@ -107,8 +107,8 @@ impl Live {
 
     /// One batch after `sent`, and how far it reaches.
     async fn read(&self, sent: Position) -> Result<(Vec<Arc<Notice>>, Position), QueryError> {
-        let through = self.progress.position().max(sent);
-        let notices = notices(&self.pool, sent, through, BATCH).await?;
+        let through = self.reading.progress.position().max(sent);
+        let notices = notices(&self.reading.model, sent, through, BATCH).await?;
         let last = notices.last().filter(|_| notices.len() as i64 == BATCH).map(|notice| notice.position);
         Ok((notices.into_iter().map(Arc::new).collect(), last.unwrap_or(through)))
     }

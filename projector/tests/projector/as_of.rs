@@ -66,7 +66,7 @@ async fn kept(hub: &Hub) -> Counts {
 /// The counters as they were, and the position they are exact for.
 async fn statistics(hub: &Hub, moment: Moment) -> (Counts, Position) {
     let hour = as_of::broken_hour(hub.pool(), moment).await.unwrap();
-    let found = as_of::statistics(hub.pool(), hour, &DIMENSIONS).await.unwrap();
+    let found = as_of::statistics(hub.pool(), hub.pool(), hour, &DIMENSIONS).await.unwrap();
     let counters = found.counters.into_iter();
     (
         counters.map(|found| ((found.dimension, found.label, found.other), found.count)).collect(),
@@ -89,7 +89,7 @@ async fn the_statistics_are_seen_as_they_were() {
     let before = statistics(&hub, Moment::Time(clock::now() - TimeDelta::days(1))).await;
     assert_eq!(before, (Counts::new(), Position::START));
     let hour = as_of::broken_hour(hub.pool(), Moment::Position(head)).await.unwrap();
-    let found = as_of::statistics(hub.pool(), hour, &["status"]).await.unwrap();
+    let found = as_of::statistics(hub.pool(), hub.pool(), hour, &["status"]).await.unwrap();
     assert!(found.counters.iter().all(|counter| counter.dimension == "status") && !found.counters.is_empty());
 }
 

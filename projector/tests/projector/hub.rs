@@ -9,7 +9,10 @@ use event_store::{
 };
 use local_stack::testing::TestDatabase;
 use metrics_exporter_prometheus::PrometheusBuilder;
-use projector::{Settings, http, projection};
+use projector::{
+    Settings, http, projection,
+    reading::{Reading, Replica},
+};
 use schemas::{EventId, Position, TicketEvent, TicketId, envelope::Metadata};
 use sqlx::{AssertSqlSafe, PgPool};
 use subscription::{Progress, Stage};
@@ -29,6 +32,9 @@ pub(crate) struct Hub {
     pub(crate) searchable: Progress,
     pub(crate) stop: CancellationToken,
     queries: PgPool,
+    /// What answers the queries instead of the database.
+    pub(crate) replica: Option<Replica>,
+    pub(crate) database: TestDatabase,
     settings: Settings,
     projections: Vec<JoinHandle<anyhow::Result<()>>>,
     /// Made when it is first asked: its descriptions take milliseconds to put together.
@@ -53,10 +59,12 @@ impl Hub {
             store: EventStore::open(pool).await.unwrap(),
             services: database::pool(database.service_url(), "service", 5).unwrap(),
             queries: projector::queries::pool(database.url(), 10).unwrap(),
+            replica: None,
             progress: Progress::new(projection::STAGE),
             searchable: Progress::new(projection::search::STAGE),
             stop: CancellationToken::new(),
             settings: Settings::parse_from(arguments),
+            database,
             projections: vec![],
             served: OnceLock::new(),
         }
@@ -127,12 +135,24 @@ impl Hub {
         self.served.get_or_init(|| self.serve()).clone()
     }
 
+    fn reading(&self) -> Reading {
+        let log = self.queries.clone();
+        match &self.replica {
+            Some(replica) => replica.reading(log),
+            None => Reading {
+                model: log.clone(),
+                log,
+                progress: self.progress.clone(),
+                search: self.searchable.clone(),
+            },
+        }
+    }
+
     fn serve(&self) -> Router {
         let metrics = PrometheusBuilder::new().build_recorder().handle();
         let health = projector::health(metrics, &self.store, &self.progress, &self.searchable);
-        let progress = (self.progress.clone(), self.searchable.clone());
         let (cors, stop) = (self.settings.cors.clone(), self.stop.clone());
-        let state = http::AppState::new(self.queries.clone(), self.keys.clone(), progress, cors, stop);
+        let state = http::AppState::new(self.reading(), self.keys.clone(), cors, stop);
         service_host::http::dress(http::router(state, health), &self.settings.cors)
     }
 

@@ -19,6 +19,7 @@ mod openapi;
 mod projection;
 mod rebuild;
 mod redelivery;
+mod replica;
 mod size;
 mod statistics;
 mod ticket;

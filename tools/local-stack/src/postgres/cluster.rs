@@ -4,7 +4,7 @@ use std::{
     ffi::OsString,
     fs::{self, OpenOptions},
     io::{self, Write},
-    os::unix::fs::{DirBuilderExt, OpenOptionsExt},
+    os::unix::fs::OpenOptionsExt,
     path::Path,
 };
 
@@ -19,6 +19,7 @@ use super::{
 use crate::{
     error::{Doing, Error, Result},
     process::{Environment, Launch, Process},
+    unprivileged::User,
 };
 
 /// 32 characters of 62 are 190 bits.
@@ -62,15 +63,9 @@ async fn create(cluster: &Cluster<'_>, password_file: &Path) -> Result<()> {
     refuse_foreign_files(dir)?;
     let unfinished = beside(dir, "unfinished");
     placement::remove_dir(&unfinished)?;
-    let doing = || format!("create {}", unfinished.display());
-    let parent = dir.parent().unwrap_or(dir);
-    fs::create_dir_all(parent).doing(|| format!("create {}", parent.display()))?;
-    fs::DirBuilder::new().mode(0o700).create(&unfinished).doing(doing)?;
-    write_password(password_file)?;
-    if let Some(user) = &cluster.place.user {
-        user.own(&unfinished)?;
-        user.own(password_file)?;
-    }
+    let user = cluster.place.user.as_ref();
+    placement::create_dir(&unfinished, user)?;
+    write_password(password_file, &new_password(), user)?;
     initdb(cluster, &unfinished, password_file).await?;
     fs::rename(&unfinished, dir).doing(|| format!("rename {} to {}", unfinished.display(), dir.display()))
 }
@@ -90,12 +85,14 @@ pub(crate) fn new_password() -> String {
     Alphanumeric.sample_string(&mut rand::rng(), PASSWORD_CHARS)
 }
 
-fn write_password(file: &Path) -> Result<()> {
-    let doing = || format!("write {}", file.display());
-    placement::remove_file(file)?;
+/// Keeps the password where only whoever runs the server reads it.
+pub(super) fn write_password(path: &Path, password: &str, user: Option<&User>) -> Result<()> {
+    let doing = || format!("write {}", path.display());
+    placement::remove_file(path)?;
     let mut options = OpenOptions::new();
-    let mut file = options.write(true).create_new(true).mode(0o600).open(file).doing(doing)?;
-    writeln!(file, "{}", new_password()).and_then(|()| file.sync_all()).doing(doing)
+    let mut file = options.write(true).create_new(true).mode(0o600).open(path).doing(doing)?;
+    writeln!(file, "{password}").and_then(|()| file.sync_all()).doing(doing)?;
+    user.map_or(Ok(()), |user| user.own(path))
 }
 
 async fn initdb(cluster: &Cluster<'_>, dir: &Path, password_file: &Path) -> Result<()> {

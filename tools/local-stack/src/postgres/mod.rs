@@ -4,6 +4,7 @@ mod binaries;
 mod cluster;
 mod leftover;
 mod placement;
+mod standby;
 
 use std::{
     ffi::OsString,
@@ -144,6 +145,11 @@ impl PostgresServer {
             return Err(failed(error));
         }
         connection.close().await.map_err(failed)
+    }
+
+    /// Makes a hot standby of this server in a new data directory, for [`PostgresServer::start`] to start.
+    pub async fn copy_to_standby(&self, options: &PostgresOptions) -> Result<()> {
+        standby::create(&self.launch.binaries, (self.launch.port, &self.password), options).await
     }
 
     /// Where the data is instead of the wanted directory, which the unprivileged user could not reach.

@@ -7,7 +7,7 @@ use std::{
     fs,
     hash::{DefaultHasher, Hash, Hasher},
     io,
-    os::unix::fs::{MetadataExt, symlink},
+    os::unix::fs::{DirBuilderExt, MetadataExt, symlink},
     path::{Path, PathBuf},
 };
 
@@ -46,6 +46,14 @@ pub(super) fn find(wanted: &Path) -> Result<Place> {
         Some(user) if !user.reaches(&parent)? => relocate(&dir, &user),
         user => Ok(Place { dir, user, relocated: false }),
     }
+}
+
+/// Makes an empty directory that only whoever runs the server can look into.
+pub(super) fn create_dir(dir: &Path, user: Option<&User>) -> Result<()> {
+    let parent = dir.parent().unwrap_or(dir);
+    fs::create_dir_all(parent).doing(|| format!("create {}", parent.display()))?;
+    fs::DirBuilder::new().mode(0o700).create(dir).doing(|| format!("create {}", dir.display()))?;
+    user.map_or(Ok(()), |user| user.own(dir))
 }
 
 /// Deletes the cluster, its link and its password.

@@ -47,6 +47,17 @@ impl TestDatabase {
         &self.service_url
     }
 
+    /// The same database on a hot standby of the server.
+    pub async fn replica(&self) -> Result<TestReplica> {
+        let (server, _) = SERVER.get_or_try_init(start).await?;
+        let dir = TempDir::create()?;
+        let options = options(&dir);
+        server.copy_to_standby(&options).await?;
+        let standby = PostgresServer::start(&options).await?;
+        let (url, service_url) = (standby.url(&self.name), standby.service_url(&self.name, SERVICE_PASSWORD));
+        Ok(TestReplica { url, service_url, _server: standby, _dir: dir })
+    }
+
     /// The name of the database.
     #[must_use]
     pub fn name(&self) -> &str {
@@ -54,12 +65,40 @@ impl TestDatabase {
     }
 }
 
-async fn start() -> Result<(PostgresServer, TempDir)> {
-    let dir = TempDir::create()?;
+/// A hot standby of the test server; it and its directory are gone when dropped.
+#[derive(Debug)]
+pub struct TestReplica {
+    url: String,
+    service_url: String,
+    // Dropped first: the server must not write into a directory that is being deleted.
+    _server: PostgresServer,
+    _dir: TempDir,
+}
+
+impl TestReplica {
+    /// The connection string of the owner, who may pause it.
+    #[must_use]
+    pub fn url(&self) -> &str {
+        &self.url
+    }
+
+    /// The connection string of the services.
+    #[must_use]
+    pub fn service_url(&self) -> String {
+        self.service_url.clone()
+    }
+}
+
+fn options(dir: &TempDir) -> PostgresOptions {
     let data_dir = dir.path().join(super::temp_dir::POSTGRES_DIR);
     let mut options = PostgresOptions::new(data_dir, dir.path().join("postgres.log"));
     options.throwaway = true;
-    let server = PostgresServer::start(&options).await?;
+    options
+}
+
+async fn start() -> Result<(PostgresServer, TempDir)> {
+    let dir = TempDir::create()?;
+    let server = PostgresServer::start(&options(&dir)).await?;
     server.create_service_login(SERVICE_PASSWORD).await?;
     Ok((server, dir))
 }

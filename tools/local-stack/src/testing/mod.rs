@@ -10,6 +10,6 @@ mod scale;
 mod temp_dir;
 
 pub use bus::TestNats;
-pub use database::TestDatabase;
+pub use database::{TestDatabase, TestReplica};
 pub use patience::{PATIENCE, eventually, insist, within};
 pub use scale::scaled;
