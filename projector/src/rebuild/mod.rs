@@ -62,7 +62,7 @@ pub struct Pace {
 
 impl Pace {
     /// As fast as the machine allows.
-    pub const FAST: Self = Self { workers: 3, portion: 2_000, rest: 0.0 };
+    pub const FAST: Self = Self { workers: 4, portion: 2_000, rest: 0.0 };
     /// Hardly noticed: one connection, small portions, a quarter of the time.
     pub const GENTLE: Self = Self { workers: 1, portion: 200, rest: 3.0 };
 }
@@ -245,6 +245,8 @@ impl Rebuild {
             ("statement_timeout", "0"),
             ("idle_in_transaction_session_timeout", "60s"),
             ("maintenance_work_mem", "256MB"),
+            // Several indexes are made at once anyway.
+            ("max_parallel_maintenance_workers", "0"),
             // A crash may take the last portions back, with the marks that they are done.
             ("synchronous_commit", "off"),
         ]);
