@@ -11,7 +11,7 @@ use schemas::Position;
 use crate::hub::Hub;
 
 /// Parameters of a list; or a whole path, in which NEWEST is a ticket.
-const QUESTIONS: [(&str, &str); 32] = [
+const QUESTIONS: [(&str, &str); 38] = [
     ("newest", ""),
     ("by status", "status=open"),
     ("category, priority", "category=Security&priority=Critical"),
@@ -23,6 +23,18 @@ const QUESTIONS: [(&str, &str); 32] = [
     ("a day long ago", "from=2025-12-20T00:00:00Z&to=2025-12-21T00:00:00Z"),
     ("a day long ago, open", "from=2025-12-20T00:00:00Z&to=2025-12-21T00:00:00Z&status=open"),
     ("most urgent, open", "sort=-urgency&status=open"),
+    ("most urgent, three labels", "sort=-urgency&status=open&category=Cloud&priority=High"),
+    (
+        "most urgent, five labels",
+        "sort=-urgency&status=open&category=Cloud&priority=High&sentiment=negative&route=live-chat",
+    ),
+    ("most urgent, assignee", "sort=-urgency&assignee=agent-7&status=open"),
+    ("most urgent, review", "sort=-urgency&needsReview=true"),
+    ("latest change, assignee", "sort=-updatedAt&assignee=agent-7"),
+    (
+        "latest change, five labels",
+        "sort=-updatedAt&status=open&category=Cloud&priority=High&sentiment=negative&route=live-chat",
+    ),
     ("latest change, filtered", "sort=-updatedAt&category=Network"),
     ("end of all changes", "sort=-updatedAt&cursor=END"),
     ("deep page, filtered", "category=Network&cursor=DEEP"),

@@ -9,9 +9,11 @@ use sqlx::PgPool;
 use super::{Filter, Key, Place, Terms, Window};
 use crate::read_model::{Ticket, select_tickets};
 
-/// Tickets that are looked at in the order of a list before those that pass its filter are looked for by their labels and
+/// Changes that are looked at in their order before the tickets that pass the filter are looked for by their labels and
 /// sorted. Where every eightieth passes, a page is found among so many.
 const WALK: i64 = 4_000;
+/// Tickets that are looked at in the order of urgency, where sorting costs less: an index has all it takes.
+const SHORT_WALK: i64 = 1_000;
 
 /// Filters by up to so many labels may let a hundred combinations pass, those by more a dozen.
 const MANY_SETS: usize = 3;
@@ -69,22 +71,46 @@ macro_rules! select {
     }};
 }
 
-// Somebody's tickets, or those that need a person, are few enough to look at the combination of each, which is in the index.
-// That it is one of those that pass is written as a truth value, which is no join, so that they are looked up in memory.
+// Somebody's tickets, or those that need a person, are few enough to look at the combination of each, which is in the index,
+// as is the urgency. That it is one of those that pass is written as a truth value, which is no join, so that they are looked up
+// in memory.
 macro_rules! of_few {
-    ($asked:expr, $pool:expr, $few:literal, $beyond:literal, $direction:literal) => {
+    ($asked:expr, $pool:expr, $few:literal, $key:literal, [$($beyond:literal)*], [$($order:literal)*]) => {
         select!(
             $asked, $pool,
-            ["join (select near.number from projector.tickets near
-                    where " $few " and near.number between $13 and $14 and near.number " $beyond " $2::bigint
+            ["join (select number, " $key " as key from projector.tickets near
+                    where " $few " and number between $13 and $14 and " $($beyond)* "
                       and (coalesce($3, $4, $5, $6, $7, $8) is null or (near.label_set in (
                               select held from projector.label_sets_of($3, $4, $5, $6, $7, $8) held)) is true)
                       and ($11::boolean is null or near.needs_review = $11)
                       and ($9::timestamptz is null or near.created_at - $9 >= interval '0')
                       and ($10::timestamptz is null or near.created_at - $10 < interval '0')
-                    order by near.number " $direction " limit $15) listed using (number)"],
-            ["number " $beyond " $2 and $1::bigint is not null"],
-            ["number " $direction],
+                    order by " $($order)* " limit $15) near using (number)"],
+            ["$1::bigint is not null and $2::bigint is not null"],
+            [$($order)*],
+        )
+    };
+}
+
+// The first `share` of each combination of labels that passes, merged, in an order that an index of combinations has.
+macro_rules! merged {
+    ($asked:expr, $pool:expr, $share:expr, $key:literal, [$($beyond:literal)*], [$($order:literal)*]) => {
+        select!(
+            $asked, $pool,
+            ["join (select number, key
+                    from projector.label_sets_of($3, $4, $5, $6, $7, $8) held (label_set)
+                    cross join lateral (
+                        select number, " $key " as key from projector.tickets near
+                        where near.label_set = held.label_set and number between $13 and $14 and " $($beyond)* "
+                          and ($11::boolean is null or near.needs_review = $11)
+                          and ($9::timestamptz is null or near.created_at - $9 >= interval '0')
+                          and ($10::timestamptz is null or near.created_at - $10 < interval '0')
+                        order by " $($order)* " limit $16
+                    ) near
+                    order by " $($order)* " limit $15) near using (number)"],
+            ["$1::bigint is not null and $2::bigint is not null"],
+            [$($order)*],
+            $share,
         )
     };
 }
@@ -151,49 +177,76 @@ impl Asked<'_> {
         if most_of_one_set(&found) < share { Ok(found) } else { self.merged(pool, whole).await }
     }
 
-    /// A page made of no more than the first `share` of each combination.
+    /// A page made of no more than the first `share` of each combination, by creation or urgency.
     async fn merged(self, pool: &PgPool, share: i64) -> Tickets {
-        macro_rules! statement {
+        macro_rules! by_number {
             ($beyond:literal, $direction:literal) => {
-                select!(
-                    self, pool,
-                    ["join (select near.number
-                            from projector.label_sets_of($3, $4, $5, $6, $7, $8) held (label_set)
-                            cross join lateral (
-                                select near.number from projector.tickets near
-                                where near.label_set = held.label_set and near.number between $13 and $14
-                                  and near.number " $beyond " $2::bigint
-                                  and ($11::boolean is null or near.needs_review = $11)
-                                  and ($9::timestamptz is null or near.created_at - $9 >= interval '0')
-                                  and ($10::timestamptz is null or near.created_at - $10 < interval '0')
-                                order by near.number " $direction " limit $16
-                            ) near
-                            order by near.number " $direction " limit $15) listed using (number)"],
-                    ["number " $beyond " $2 and $1::bigint is not null"],
-                    ["number " $direction],
-                    share,
+                merged!(
+                    self, pool, share, "number", ["number " $beyond " $2::bigint"], ["number " $direction]
                 )
             };
         }
-        directed!(self, statement)
+        macro_rules! by_urgency {
+            ($beyond:literal, $direction:literal) => {
+                merged!(
+                    self, pool, share, "coalesce(urgency, 0)",
+                    ["(coalesce(urgency, 0), number) " $beyond " ($1::bigint, $2::bigint)"],
+                    ["key " $direction ", number " $direction]
+                )
+            };
+        }
+        match self.window.key {
+            Key::Urgency => directed!(self, by_urgency),
+            Key::Created | Key::Updated => directed!(self, by_number),
+        }
     }
 
     async fn of_assignee(self, pool: &PgPool) -> Tickets {
-        macro_rules! statement {
+        macro_rules! by_number {
             ($beyond:literal, $direction:literal) => {
-                of_few!(self, pool, "near.assignee = $12", $beyond, $direction)
+                of_few!(
+                    self, pool, "near.assignee = $12", "number",
+                    ["number " $beyond " $2::bigint"], ["number " $direction]
+                )
             };
         }
-        directed!(self, statement)
+        macro_rules! by_urgency {
+            ($beyond:literal, $direction:literal) => {
+                of_few!(
+                    self, pool, "near.assignee = $12", "coalesce(urgency, 0)",
+                    ["(coalesce(urgency, 0), number) " $beyond " ($1::bigint, $2::bigint)"],
+                    ["key " $direction ", number " $direction]
+                )
+            };
+        }
+        match self.window.key {
+            Key::Urgency => directed!(self, by_urgency),
+            Key::Created | Key::Updated => directed!(self, by_number),
+        }
     }
 
     async fn to_review(self, pool: &PgPool) -> Tickets {
-        macro_rules! statement {
+        macro_rules! by_number {
             ($beyond:literal, $direction:literal) => {
-                of_few!(self, pool, "near.needs_review", $beyond, $direction)
+                of_few!(
+                    self, pool, "near.needs_review", "number",
+                    ["number " $beyond " $2::bigint"], ["number " $direction]
+                )
             };
         }
-        directed!(self, statement)
+        macro_rules! by_urgency {
+            ($beyond:literal, $direction:literal) => {
+                of_few!(
+                    self, pool, "near.needs_review", "coalesce(urgency, 0)",
+                    ["(coalesce(urgency, 0), number) " $beyond " ($1::bigint, $2::bigint)"],
+                    ["key " $direction ", number " $direction]
+                )
+            };
+        }
+        match self.window.key {
+            Key::Urgency => directed!(self, by_urgency),
+            Key::Created | Key::Updated => directed!(self, by_number),
+        }
     }
 
     /// The latest or earliest changed first. No index of the tickets knows when they changed, or every event would have to
@@ -240,9 +293,32 @@ impl Asked<'_> {
         query.fetch_one(pool).await
     }
 
-    /// The most or least urgent first.
+    /// The most or least urgent first. Combinations of labels and what needs a person have indexes in this order; somebody's
+    /// tickets are sorted where a walk finds too few, by an index that holds the urgency. No index has both urgency and time, so
+    /// what is left of a time span is sorted, too.
     pub(super) async fn by_urgency(self, pool: &PgPool) -> Tickets {
-        macro_rules! walked {
+        let any_time = self.filter.from.is_none() && self.filter.to.is_none();
+        let assigned = self.filter.assignee.is_some();
+        match self.filter.labels() {
+            _ if any_time && !assigned && self.filter.needs_review == Some(true) => {
+                return self.to_review(pool).await;
+            }
+            2.. if any_time && !assigned => return self.of_label_sets(pool).await,
+            _ => {}
+        }
+        let found = self.walked_by_urgency(pool).await?;
+        if found.len() as i64 == self.window.limit {
+            return Ok(found);
+        }
+        match self.filter.labels() {
+            _ if assigned => self.of_assignee(pool).await,
+            1 if any_time => self.of_label_sets(pool).await,
+            _ => self.sorted_by_urgency(pool).await,
+        }
+    }
+
+    async fn walked_by_urgency(self, pool: &PgPool) -> Tickets {
+        macro_rules! statement {
             ($beyond:literal, $direction:literal) => {
                 select!(
                     self, pool,
@@ -252,17 +328,20 @@ impl Asked<'_> {
                           using (number)"],
                     ["(near.key, number) " $beyond " ($1::bigint, $2::bigint)"],
                     ["near.key " $direction ", number " $direction],
-                    WALK,
+                    SHORT_WALK,
                 )
             };
         }
-        macro_rules! sorted {
+        directed!(self, statement)
+    }
+
+    async fn sorted_by_urgency(self, pool: &PgPool) -> Tickets {
+        macro_rules! statement {
             ($beyond:literal, $direction:literal) => {
                 sorted_by!(self, pool, "coalesce(urgency, 0)", $beyond, $direction)
             };
         }
-        let found = directed!(self, walked)?;
-        if found.len() as i64 == self.window.limit { Ok(found) } else { directed!(self, sorted) }
+        directed!(self, statement)
     }
 
     /// Those that hold all of `terms`. How many do, the database knows well.
