@@ -13,7 +13,7 @@ use tokio_util::sync::CancellationToken;
 
 use crate::{projection, queries};
 
-/// How often a replica is asked how far it has come: a client that waits for its own write waits no longer for this.
+/// How often a replica is asked how far it has come: so much longer at most a client waits for its own write.
 const LOOK_EVERY: Duration = Duration::from_millis(20);
 /// Between two questions while the replica does not answer.
 const TRY_AGAIN: Duration = Duration::from_secs(1);
@@ -73,7 +73,13 @@ impl Replica {
         let mut pause = Duration::ZERO;
         while stop.run_until_cancelled(tokio::time::sleep(pause)).await.is_some() {
             pause = match self.look().await {
-                Ok(()) => LOOK_EVERY,
+                Ok(()) => {
+                    if self.problem().is_some() {
+                        tracing::info!("the replica answers again");
+                        self.progress.reset(self.progress.position());
+                    }
+                    LOOK_EVERY
+                }
                 Err(error) => {
                     if self.problem().is_none() {
                         tracing::warn!(cause = %error, "the replica does not answer");
@@ -92,15 +98,12 @@ impl Replica {
             sqlx::query!("select name, position from subscription.checkpoints where name = any($1)", &stages);
         for checkpoint in query.fetch_all(&self.pool).await? {
             let stage = if checkpoint.name == projection::STAGE { &self.progress } else { &self.search };
-            note(stage, Position(checkpoint.position));
+            let position = Position(checkpoint.position);
+            // Only news wakes those who wait.
+            if stage.position() != position {
+                stage.reset(position);
+            }
         }
         Ok(())
-    }
-}
-
-/// Wakes those who wait only where there is news.
-fn note(stage: &Progress, position: Position) {
-    if stage.position() != position || stage.problem().is_some() {
-        stage.reset(position);
     }
 }

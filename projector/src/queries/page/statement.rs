@@ -75,41 +75,41 @@ macro_rules! select {
 // as is the urgency. That it is one of those that pass is written as a truth value, which is no join, so that they are looked up
 // in memory.
 macro_rules! of_few {
-    ($asked:expr, $pool:expr, $few:literal, $key:literal, [$($beyond:literal)*], [$($order:literal)*]) => {
+    ($asked:expr, $pool:expr, $few:literal, $key:literal, $beyond:literal, $order:literal) => {
         select!(
             $asked, $pool,
             ["join (select number, " $key " as key from projector.tickets near
-                    where " $few " and number between $13 and $14 and " $($beyond)* "
+                    where " $few " and number between $13 and $14 and " $beyond "
                       and (coalesce($3, $4, $5, $6, $7, $8) is null or (near.label_set in (
                               select held from projector.label_sets_of($3, $4, $5, $6, $7, $8) held)) is true)
                       and ($11::boolean is null or near.needs_review = $11)
                       and ($9::timestamptz is null or near.created_at - $9 >= interval '0')
                       and ($10::timestamptz is null or near.created_at - $10 < interval '0')
-                    order by " $($order)* " limit $15) near using (number)"],
+                    order by " $order " limit $15) near using (number)"],
             ["$1::bigint is not null and $2::bigint is not null"],
-            [$($order)*],
+            [$order],
         )
     };
 }
 
 // The first `share` of each combination of labels that passes, merged, in an order that an index of combinations has.
 macro_rules! merged {
-    ($asked:expr, $pool:expr, $share:expr, $key:literal, [$($beyond:literal)*], [$($order:literal)*]) => {
+    ($asked:expr, $pool:expr, $share:expr, $key:literal, $beyond:literal, $order:literal) => {
         select!(
             $asked, $pool,
             ["join (select number, key
                     from projector.label_sets_of($3, $4, $5, $6, $7, $8) held (label_set)
                     cross join lateral (
                         select number, " $key " as key from projector.tickets near
-                        where near.label_set = held.label_set and number between $13 and $14 and " $($beyond)* "
+                        where near.label_set = held.label_set and number between $13 and $14 and " $beyond "
                           and ($11::boolean is null or near.needs_review = $11)
                           and ($9::timestamptz is null or near.created_at - $9 >= interval '0')
                           and ($10::timestamptz is null or near.created_at - $10 < interval '0')
-                        order by " $($order)* " limit $16
+                        order by " $order " limit $16
                     ) near
-                    order by " $($order)* " limit $15) near using (number)"],
+                    order by " $order " limit $15) near using (number)"],
             ["$1::bigint is not null and $2::bigint is not null"],
-            [$($order)*],
+            [$order],
             $share,
         )
     };
@@ -134,6 +134,28 @@ macro_rules! sorted_by {
 macro_rules! directed {
     ($asked:expr, $statement:ident) => {
         if $asked.window.descending { $statement!("<", "desc") } else { $statement!(">", "asc") }
+    };
+}
+
+// Nor are its key, what lies beyond the place, and its order, where indexes have two of them.
+macro_rules! ordered {
+    ($asked:expr, $statement:ident) => {
+        match ($asked.window.key, $asked.window.descending) {
+            (Key::Urgency, true) => $statement!(
+                "coalesce(urgency, 0)",
+                "(coalesce(urgency, 0), number) < ($1::bigint, $2::bigint)",
+                "key desc, number desc"
+            ),
+            (Key::Urgency, false) => $statement!(
+                "coalesce(urgency, 0)",
+                "(coalesce(urgency, 0), number) > ($1::bigint, $2::bigint)",
+                "key, number"
+            ),
+            (Key::Created | Key::Updated, true) => {
+                $statement!("number", "number < $2::bigint", "number desc")
+            }
+            (Key::Created | Key::Updated, false) => $statement!("number", "number > $2::bigint", "number"),
+        }
     };
 }
 
@@ -179,74 +201,30 @@ impl Asked<'_> {
 
     /// A page made of no more than the first `share` of each combination, by creation or urgency.
     async fn merged(self, pool: &PgPool, share: i64) -> Tickets {
-        macro_rules! by_number {
-            ($beyond:literal, $direction:literal) => {
-                merged!(
-                    self, pool, share, "number", ["number " $beyond " $2::bigint"], ["number " $direction]
-                )
+        macro_rules! statement {
+            ($key:literal, $beyond:literal, $order:literal) => {
+                merged!(self, pool, share, $key, $beyond, $order)
             };
         }
-        macro_rules! by_urgency {
-            ($beyond:literal, $direction:literal) => {
-                merged!(
-                    self, pool, share, "coalesce(urgency, 0)",
-                    ["(coalesce(urgency, 0), number) " $beyond " ($1::bigint, $2::bigint)"],
-                    ["key " $direction ", number " $direction]
-                )
-            };
-        }
-        match self.window.key {
-            Key::Urgency => directed!(self, by_urgency),
-            Key::Created | Key::Updated => directed!(self, by_number),
-        }
+        ordered!(self, statement)
     }
 
     async fn of_assignee(self, pool: &PgPool) -> Tickets {
-        macro_rules! by_number {
-            ($beyond:literal, $direction:literal) => {
-                of_few!(
-                    self, pool, "near.assignee = $12", "number",
-                    ["number " $beyond " $2::bigint"], ["number " $direction]
-                )
+        macro_rules! statement {
+            ($key:literal, $beyond:literal, $order:literal) => {
+                of_few!(self, pool, "near.assignee = $12", $key, $beyond, $order)
             };
         }
-        macro_rules! by_urgency {
-            ($beyond:literal, $direction:literal) => {
-                of_few!(
-                    self, pool, "near.assignee = $12", "coalesce(urgency, 0)",
-                    ["(coalesce(urgency, 0), number) " $beyond " ($1::bigint, $2::bigint)"],
-                    ["key " $direction ", number " $direction]
-                )
-            };
-        }
-        match self.window.key {
-            Key::Urgency => directed!(self, by_urgency),
-            Key::Created | Key::Updated => directed!(self, by_number),
-        }
+        ordered!(self, statement)
     }
 
     async fn to_review(self, pool: &PgPool) -> Tickets {
-        macro_rules! by_number {
-            ($beyond:literal, $direction:literal) => {
-                of_few!(
-                    self, pool, "near.needs_review", "number",
-                    ["number " $beyond " $2::bigint"], ["number " $direction]
-                )
+        macro_rules! statement {
+            ($key:literal, $beyond:literal, $order:literal) => {
+                of_few!(self, pool, "near.needs_review", $key, $beyond, $order)
             };
         }
-        macro_rules! by_urgency {
-            ($beyond:literal, $direction:literal) => {
-                of_few!(
-                    self, pool, "near.needs_review", "coalesce(urgency, 0)",
-                    ["(coalesce(urgency, 0), number) " $beyond " ($1::bigint, $2::bigint)"],
-                    ["key " $direction ", number " $direction]
-                )
-            };
-        }
-        match self.window.key {
-            Key::Urgency => directed!(self, by_urgency),
-            Key::Created | Key::Updated => directed!(self, by_number),
-        }
+        ordered!(self, statement)
     }
 
     /// The latest or earliest changed first. No index of the tickets knows when they changed, or every event would have to
