@@ -5,10 +5,10 @@
 
 use std::time::Duration;
 
-use schemas::Position;
+use event_store::StoreError;
 use secrecy::{ExposeSecret as _, SecretString};
 use sqlx::PgPool;
-use subscription::Progress;
+use subscription::{Progress, checkpoint};
 use tokio_util::sync::CancellationToken;
 
 use crate::{projection, queries};
@@ -82,7 +82,8 @@ impl Replica {
                 }
                 Err(error) => {
                     if self.problem().is_none() {
-                        tracing::warn!(cause = %error, "the replica does not answer");
+                        let cause = format!("{:#}", anyhow::Error::from(error));
+                        tracing::warn!(cause, "the replica does not answer");
                     }
                     self.progress.halt("the replica does not answer".to_owned());
                     TRY_AGAIN
@@ -92,15 +93,13 @@ impl Replica {
         Ok(())
     }
 
-    async fn look(&self) -> Result<(), sqlx::Error> {
-        let stages = [projection::STAGE, projection::search::STAGE].map(str::to_owned);
-        let query =
-            sqlx::query!("select name, position from subscription.checkpoints where name = any($1)", &stages);
-        for checkpoint in query.fetch_all(&self.pool).await? {
-            let stage = if checkpoint.name == projection::STAGE { &self.progress } else { &self.search };
-            let position = Position(checkpoint.position);
+    async fn look(&self) -> Result<(), StoreError> {
+        for (name, stage) in [(projection::STAGE, &self.progress), (projection::search::STAGE, &self.search)]
+        {
             // Only news wakes those who wait.
-            if stage.position() != position {
+            if let Some(position) = checkpoint::position(&self.pool, name).await?
+                && position != stage.position()
+            {
                 stage.reset(position);
             }
         }

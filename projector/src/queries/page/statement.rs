@@ -277,12 +277,13 @@ impl Asked<'_> {
     pub(super) async fn by_urgency(self, pool: &PgPool) -> Tickets {
         let any_time = self.filter.from.is_none() && self.filter.to.is_none();
         let assigned = self.filter.assignee.is_some();
-        match self.filter.labels() {
-            _ if any_time && !assigned && self.filter.needs_review == Some(true) => {
+        if any_time && !assigned {
+            if self.filter.needs_review == Some(true) {
                 return self.to_review(pool).await;
             }
-            2.. if any_time && !assigned => return self.of_label_sets(pool).await,
-            _ => {}
+            if self.filter.labels() > 1 {
+                return self.of_label_sets(pool).await;
+            }
         }
         let found = self.walked_by_urgency(pool).await?;
         if found.len() as i64 == self.window.limit {

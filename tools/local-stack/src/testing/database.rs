@@ -84,8 +84,8 @@ impl TestReplica {
 
     /// The connection string of the services.
     #[must_use]
-    pub fn service_url(&self) -> String {
-        self.service_url.clone()
+    pub fn service_url(&self) -> &str {
+        &self.service_url
     }
 }
 
