@@ -37,6 +37,15 @@ pub const TICKETS: Contract = Contract {
     stage: STAGE,
 };
 
+/// When they changed last.
+pub const LAST_CHANGES: Contract = Contract {
+    name: "last-changes",
+    version: 1,
+    table: "last_changes",
+    reads: "every event of a type this build knows",
+    stage: STAGE,
+};
+
 /// What happened to each ticket: audit trail and journey.
 pub const TIMELINE: Contract = Contract {
     name: "timeline",
@@ -83,7 +92,8 @@ pub const SEARCH: Contract = Contract {
 };
 
 /// Those of the stage of tickets.
-pub const PROJECTIONS: [&Contract; 5] = [&TICKETS, &TIMELINE, &STATISTICS, &REQUESTERS, &SIMILAR];
+pub const PROJECTIONS: [&Contract; 6] =
+    [&TICKETS, &LAST_CHANGES, &TIMELINE, &STATISTICS, &REQUESTERS, &SIMILAR];
 
 /// Every projection of this build.
 pub fn every() -> impl Iterator<Item = &'static Contract> {

@@ -7,7 +7,7 @@
 //! - [`erasure`]: tickets without the person
 //! - `timeline`: what happened, with personal data sealed
 //! - `disclosure`: what of an event everybody may read
-//! - `tickets`: loading and saving, with `embeddings` and `label_sets`
+//! - `tickets`: loading and saving, with `last_changes`, `embeddings` and `label_sets`
 //! - [`search`]: the words of tickets, a stage of its own
 
 mod analysis;
@@ -19,6 +19,7 @@ pub mod erasure;
 pub(crate) mod fact;
 pub(crate) mod fold;
 pub(crate) mod label_sets;
+pub(crate) mod last_changes;
 pub mod search;
 mod submission;
 mod tickets;

@@ -13,6 +13,7 @@ use super::{
     fact::Fact,
     fold::{Folded, fold},
     label_sets::LabelSets,
+    last_changes,
 };
 use crate::{
     queries::timed,
@@ -58,6 +59,7 @@ impl Touched {
         // Ids sort by creation, so new rows are written in the order of the indexes.
         tickets.sort_unstable_by(|one, other| one.id.cmp(&other.id));
         save(connection, &tickets).await?;
+        last_changes::follow(connection, &tickets).await?;
         label_sets.save(connection).await?;
         embeddings.save(connection).await?;
         self.changes.save(connection).await

@@ -11,7 +11,9 @@ use super::{
     place::{self, LIVE},
     plan::{self, Build},
 };
-use crate::projection::contract::{Contract, SEARCH, SIMILAR, TICKETS, TIMELINE, is_whole_stage};
+use crate::projection::contract::{
+    Contract, LAST_CHANGES, SEARCH, SIMILAR, TICKETS, TIMELINE, is_whole_stage,
+};
 
 /// Events caught up in one transaction.
 const WINDOW: i64 = 4_000;
@@ -147,6 +149,9 @@ async fn replace(
             sqlx::query(AssertSqlSafe(statement)).bind(ids(tickets)).execute(&mut *connection).await?;
         }
     }
+    if projections.contains(&&LAST_CHANGES) {
+        rows.delete_last_changes(connection, schema).await?;
+    }
     rows.copy(connection, schema, projections).await
 }
 
@@ -154,7 +159,7 @@ async fn replace(
 /// was projected, not of what stands in the rows.
 pub(super) async fn live_tickets(rebuild: &Rebuild, tickets: &[TicketId]) -> anyhow::Result<()> {
     let mut connection = rebuild.connection().await?;
-    for projections in [&[&TICKETS, &TIMELINE, &SIMILAR][..], &[&SEARCH]] {
+    for projections in [&[&TICKETS, &LAST_CHANGES, &TIMELINE, &SIMILAR][..], &[&SEARCH]] {
         for portion in tickets.chunks(LIVE_PORTION) {
             rebuild.go_on()?;
             let mut transaction = connection.begin().await?;

@@ -13,11 +13,12 @@ use tokio::runtime::Handle;
 use super::{copy::Rows, place::PARTS};
 use crate::{
     projection::{
-        contract::{Contract, REQUESTERS, SEARCH, SIMILAR, STATISTICS, TICKETS, TIMELINE},
+        contract::{Contract, LAST_CHANGES, REQUESTERS, SEARCH, SIMILAR, STATISTICS, TICKETS, TIMELINE},
         embeddings::bytes,
         fact::{self, Fact, place},
         fold::{Folded, Place, fold_stream},
         label_sets::LabelSets,
+        last_changes::LastChanges,
         search::content,
         timeline::Entry,
     },
@@ -44,6 +45,7 @@ pub(super) type FirstProjected = HashMap<i64, DateTime<Utc>>;
 #[derive(Debug, Default)]
 pub(super) struct Built {
     tickets: Rows,
+    last_changes: LastChanges,
     timeline: Rows,
     embeddings: Rows,
     statistics: Rows,
@@ -118,14 +120,27 @@ impl Built {
         if projections.contains(&&TICKETS) && schema != super::place::Place::Shadow.schema() {
             self.label_sets.save(connection).await.context("noting combinations of labels")?;
         }
+        if projections.contains(&&LAST_CHANGES) {
+            self.last_changes.add(connection, schema).await.context("adding last changes")?;
+        }
         if projections.contains(&&SEARCH) {
             self.search.add(connection, schema).await.context("adding to search")?;
         }
         Ok(())
     }
 
+    /// Deletes the last changes that the table of `schema` holds of these tickets.
+    pub(super) async fn delete_last_changes(
+        &self,
+        connection: &mut PgConnection,
+        schema: &str,
+    ) -> Result<(), sqlx::Error> {
+        self.last_changes.delete(connection, schema).await
+    }
+
     fn ticket(&mut self, t: &Ticket) -> anyhow::Result<()> {
         self.label_sets.note(t);
+        self.last_changes.note(t);
         let rows = &mut self.tickets;
         rows.field(&t.id).field(t.number).field(&t.requester_id).field(&t.name).field(&t.email);
         rows.field(&t.description).field(&t.summary).json(t.entities.as_ref());

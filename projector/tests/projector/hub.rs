@@ -90,7 +90,7 @@ impl Hub {
     /// Removes every row of the read model.
     pub(crate) async fn empty(&self) {
         let tables = "projector.tickets, projector.timeline, projector.statistics, projector.requesters,
-                      projector.embeddings, projector.search";
+                      projector.embeddings, projector.last_changes, projector.search";
         let truncate = AssertSqlSafe(format!("truncate {tables}"));
         sqlx::raw_sql(truncate).execute(self.pool()).await.unwrap();
     }

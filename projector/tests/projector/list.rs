@@ -177,6 +177,14 @@ async fn every_list_is_what_all_its_filters_let_pass() {
 #[tokio::test]
 async fn what_few_tickets_have_is_found_among_many() {
     let (hub, _) = filled(4_300).await;
+    // As if tickets that have none of these labels had changed since those up to number 300, and before those from 4000.
+    sqlx::raw_sql(
+        "update projector.last_changes set position = position + 50000 where number > 4000;
+         insert into projector.last_changes select n, n, now(), 0, false, null from generate_series(4301, 46000) n",
+    )
+    .execute(hub.pool())
+    .await
+    .unwrap();
     for filter in
         ["category=Cloud&priority=Critical&route=co-browse", "status=closed&priority=Low&sentiment=positive"]
     {

@@ -17,6 +17,7 @@ use crate::{
 pub(crate) async fn read_model(hub: &Hub) -> Vec<Value> {
     sqlx::query_scalar(
         "select to_jsonb(t) from projector.tickets t
+         union all select to_jsonb(c) from projector.last_changes c
          union all select to_jsonb(l) - 'projected_at' from projector.timeline l
          union all select to_jsonb(s) from projector.statistics s where count <> 0
          union all select to_jsonb(r) from projector.requesters r

@@ -110,6 +110,8 @@ pub(crate) async fn filled(tickets: i64) -> (Hub, i64) {
         "insert into projector.label_sets
          select distinct status, request_type, category, priority, sentiment, route
          from projector.tickets where $1 > 0",
+        "insert into projector.last_changes
+         select number, position, created_at, label_set, needs_review, assignee from projector.tickets where $1 > 0",
         "insert into projector.timeline (ticket_id, version, position, event_id, type, recorded_at, actor, details)
          select id, 2, position, gen_random_uuid(), 'hub.ticket.analyzed.v1', created_at, 'system:analyzer', '{}'
          from projector.tickets where $1 > 0",
@@ -151,7 +153,7 @@ pub(crate) async fn filled(tickets: i64) -> (Hub, i64) {
         sqlx::query(statement).bind(tickets).execute(&mut *connection).await.unwrap();
     }
     let vacuum =
-        "vacuum analyze projector.tickets, projector.timeline, projector.search, projector.requesters,
+        "vacuum analyze projector.tickets, projector.last_changes, projector.timeline, projector.search, projector.requesters,
                            projector.embeddings, projector.statistics, projector.label_sets, log.events";
     sqlx::raw_sql(vacuum).execute(&mut *connection).await.unwrap();
     drop(connection);

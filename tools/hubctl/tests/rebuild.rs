@@ -132,7 +132,7 @@ async fn both_stages_are_taken_back() {
     assert!(other_words != words && other_tickets != tickets);
     let answer = desk.rebuild(&["--rollback"]).await;
     answer.says("the previous read model is live again, up to position 7: search\n");
-    answer.says("up to position 7: tickets, timeline, statistics, requesters, similar\n");
+    answer.says("up to position 7: tickets, last-changes, timeline, statistics, requesters, similar\n");
     assert_eq!(desk.live_tables().await, (words, tickets));
     desk.rebuild(&["statistics"]).await.says("live since position 7");
     desk.rebuild(&["--rollback"]).await.says("up to position 7: statistics\n");
@@ -232,7 +232,7 @@ async fn what_cannot_be_rebuilt_is_said() {
     let desk = Desk::start().await;
     desk.rebuild(&["tickest"])
         .await
-        .refuses("must be one of tickets, timeline, statistics, requesters, similar, search");
+        .refuses("must be one of tickets, last-changes, timeline, statistics, requesters, similar, search");
     desk.rebuild(&["--rollback"]).await.refuses("no previous read model to go back to");
     desk.rebuild(&["--ticket", "4711"]).await.refuses("the log has no ticket 4711");
     let unknown = TicketId::new(4711.into()).to_string();
