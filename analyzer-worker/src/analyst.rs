@@ -9,6 +9,7 @@ use crate::{
     model::{
         Embedder, Heads, LoadError, Reading,
         heads::{NotAProbability, rows},
+        own::Own,
     },
     settings::ModelSettings,
     summary::summary,
@@ -38,14 +39,15 @@ pub struct Analyzed {
 pub struct Analyst {
     embedder: Embedder,
     heads: Heads,
+    own: Own,
 }
 
 impl Analyst {
-    /// Loads encoder and heads.
+    /// Loads encoder, heads, and a team's own questions.
     pub fn load(settings: &ModelSettings) -> Result<Self, LoadError> {
         let heads = Heads::load(&settings.heads_dir)?;
         let embedder = Embedder::load(&settings.model_dir, heads.adapters().shared(), settings.precision)?;
-        Ok(Self { embedder, heads })
+        Ok(Self { embedder, heads, own: Own::load_or_leave_out(settings) })
     }
 
     /// The encoder with its tokenizer.
@@ -58,6 +60,12 @@ impl Analyst {
     #[must_use]
     pub const fn heads(&self) -> &Heads {
         &self.heads
+    }
+
+    /// A team's own questions.
+    #[must_use]
+    pub const fn own(&self) -> &Own {
+        &self.own
     }
 
     /// Analyzes a batch.
@@ -76,10 +84,13 @@ impl Analyst {
         let decisions = self.heads.decide(&reading, &request_types)?;
         let vectors = rows(&reading.tickets);
         let space = self.heads.model().name;
-        let each = texts.into_iter().zip(decisions).zip(vectors);
-        each.map(|((text, decisions), vector)| {
+        let own = self.own.decide(&texts);
+        let each = texts.into_iter().zip(decisions).zip(vectors).zip(own);
+        each.map(|(((text, decisions), vector), own)| {
             let summary = summary(text, decisions.central);
-            let analysis = assemble(&self.heads, text, &decisions, summary, Language::of(text))?;
+            let mut analysis = assemble(&self.heads, text, &decisions, summary, Language::of(text))?;
+            analysis.needs_review |= self.own.needs_review(&own);
+            analysis.own = own;
             Ok(Analyzed { analysis, embedding: Some(Embedding::quantised(&space, &vector)) })
         })
         .collect()

@@ -1,5 +1,5 @@
 //! Promoted models: kept in the database, named by the log, unpacked to a folder for whoever computes with them. Heads that
-//! came with the program are used where they are, with a team's own labels beside them.
+//! came with the program are used where they are.
 
 use std::{
     fs,

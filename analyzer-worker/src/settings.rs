@@ -1,6 +1,6 @@
 //! What can be set: by flags, or by environment variables that start with `ANALYZER_`.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use clap::{Args, ValueEnum};
 use service_host::settings::{Backbone, Listen};
@@ -36,6 +36,9 @@ pub struct ModelSettings {
     /// Folder of the trained heads: heads.safetensors, heads.json
     #[arg(long, env = "ANALYZER_HEADS_DIR", default_value = "analyzer-worker/model")]
     pub heads_dir: PathBuf,
+    /// Folder of a team's own labels: own.safetensors, own.json; that of the heads where none is named
+    #[arg(long, env = "ANALYZER_OWN_LABELS_DIR")]
+    pub own_labels_dir: Option<PathBuf>,
     /// Threads of one matrix multiplication (whole numbers: always 1). 1 is best where processes share the cores
     #[arg(long, env = "ANALYZER_THREADS", default_value_t = 1, value_parser = clap::value_parser!(u8).range(1..=64))]
     pub threads: u8,
@@ -54,6 +57,20 @@ pub struct ModelSettings {
     /// Seconds to wait for the model before rules answer
     #[arg(long, env = "ANALYZER_PATIENCE", default_value_t = 30, value_parser = clap::value_parser!(u16).range(1..))]
     pub patience: u16,
+}
+
+impl ModelSettings {
+    /// Where a team's own labels are.
+    #[must_use]
+    pub fn own_labels_dir(&self) -> &Path {
+        self.own_labels_dir.as_deref().unwrap_or(&self.heads_dir)
+    }
+
+    /// The same with other heads, and with the same own labels.
+    #[must_use]
+    pub fn with_heads(&self, heads_dir: PathBuf) -> Self {
+        Self { own_labels_dir: Some(self.own_labels_dir().to_owned()), heads_dir, ..self.clone() }
+    }
 }
 
 /// Which number format to compute in, and with what.

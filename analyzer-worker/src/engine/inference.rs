@@ -65,7 +65,7 @@ impl Inference {
                 Ok(analyst) => {
                     let model = analyst.heads().model();
                     tracing::info!(model = model.name, revision = model.revision, "the model is loaded");
-                    self.shared.state.send_replace(State::ready(analyst.heads()));
+                    self.shared.state.send_replace(State::ready(&analyst));
                     // Whoever started the engine may not wait for it.
                     let _ = self.ready.send(Ok(()));
                     return Some(analyst);
@@ -117,7 +117,7 @@ impl Inference {
                 let model = loaded.heads().model();
                 tracing::info!(model = model.name, revision = model.revision, "another model answers");
                 *analyst = loaded;
-                self.shared.state.send_replace(State::ready(analyst.heads()));
+                self.shared.state.send_replace(State::ready(analyst));
             }
             Err(error) => {
                 tracing::error!(%error, "the promoted model does not load; the earlier one goes on");
@@ -127,7 +127,7 @@ impl Inference {
 }
 
 fn load(settings: &ModelSettings, heads_dir: &Path) -> Result<Analyst, StartError> {
-    let settings = ModelSettings { heads_dir: heads_dir.to_owned(), ..settings.clone() };
+    let settings = settings.with_heads(heads_dir.to_owned());
     match catch_unwind(AssertUnwindSafe(|| Analyst::load(&settings))) {
         Ok(loaded) => Ok(loaded?),
         Err(panic) => Err(StartError::Panicked(speakable(&*panic))),

@@ -273,6 +273,7 @@ mod tests {
         let engine = Engine::without_threads(&ModelSettings {
             model_dir: PathBuf::new(),
             heads_dir: PathBuf::new(),
+            own_labels_dir: None,
             threads: 1,
             workers: 1,
             precision: PrecisionChoice::F32,

@@ -2,7 +2,7 @@
 
 use schemas::analysis::ModelRef;
 
-use crate::model::Heads;
+use crate::analyst::Analyst;
 
 /// What the model's threads have come to.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -29,8 +29,9 @@ impl State {
     }
 
     /// A model that answers.
-    pub(super) fn ready(heads: &Heads) -> Self {
-        Self::Ready { model: heads.model(), own_problem: heads.own().problem().map(ToOwned::to_owned) }
+    pub(super) fn ready(analyst: &Analyst) -> Self {
+        let own_problem = analyst.own().problem().map(ToOwned::to_owned);
+        Self::Ready { model: analyst.heads().model(), own_problem }
     }
 
     pub(super) fn own_problem(&self) -> Option<&str> {

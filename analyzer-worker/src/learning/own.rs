@@ -1,5 +1,5 @@
 //! `analyzer-worker train --labels`: a team's own label sets from its own tickets, a CSV file with a column of texts
-//! and a column per question. The encoder stays as it is and reads each text once; a linear layer per question
+//! and a column per question. The encoder as it came reads each text once; a linear layer per question
 //! learns until the tickets set aside stop getting better answers.
 
 use std::{
@@ -19,12 +19,9 @@ use super::{
     metrics::Confusion,
     train::TrainSettings,
 };
-use crate::{
-    model::{
-        Embedder, Heads,
-        own::{MANIFEST_FILE, Manifest, OwnQuestion, WEIGHTS_FILE},
-    },
-    settings::PrecisionChoice,
+use crate::model::{
+    ENCODER,
+    own::{MANIFEST_FILE, Manifest, OwnQuestion, WEIGHTS_FILE, embedder},
 };
 
 /// Share of the answers a person looks at.
@@ -36,10 +33,10 @@ const HELD_OUT: u64 = 2;
 /// This part is set aside.
 const SET_ASIDE: u64 = 2;
 
-/// The texts of a file and the labels of each question.
+/// The texts of a file and, where it has them, the labels of each question.
 struct Table {
     texts: Vec<String>,
-    labels: BTreeMap<String, Vec<String>>,
+    labels: BTreeMap<String, Vec<Option<String>>>,
 }
 
 /// Which texts are learned from, set aside, and held out: their rows.
@@ -49,24 +46,21 @@ struct Parts {
     held_out: Tensor,
 }
 
-/// Learns one layer per column and writes them beside the heads they belong to.
+/// Learns one layer per column and writes them to the folder to write to.
 pub fn train_own(settings: &TrainSettings) -> anyhow::Result<Manifest> {
-    let heads = Heads::load(&settings.model.heads_dir)?;
     let table = read(&settings.data, &settings.text, &settings.labels)?;
-    let embedder =
-        Embedder::load(&settings.model.model_dir, heads.adapters().shared(), PrecisionChoice::Auto)?;
+    let embedder = embedder(&settings.model)?;
     let texts: Vec<_> = table.texts.iter().map(String::as_str).collect();
     let embeddings = embedding::of_all("reading", &texts, |some| embedder.embed(some));
-    let parts = Parts::new(&table.texts)?;
     let (mut questions, mut tensors) = (BTreeMap::new(), Vec::new());
     for (name, labels) in &table.labels {
         let (question, fitted) =
-            learn(&embeddings, labels, &parts).with_context(|| format!("column {name}"))?;
+            learn(&embeddings, &texts, labels).with_context(|| format!("column {name}"))?;
         questions.insert(name.clone(), question);
         tensors.push((format!("{name}.weight"), fitted.weight));
         tensors.push((format!("{name}.bias"), fitted.bias));
     }
-    let manifest = Manifest { heads_sha256: heads.model().sha256, questions };
+    let manifest = Manifest { encoder: ENCODER.to_owned(), questions };
     write(&settings.out, &manifest, &tensors)?;
     Ok(manifest)
 }
@@ -87,33 +81,44 @@ fn read(path: &Path, text: &str, columns: &[String]) -> anyhow::Result<Table> {
     };
     let text = place(text)?;
     let places: Vec<_> = columns.iter().map(|name| place(name)).collect::<Result<_, _>>()?;
-    let mut table = Table { texts: Vec::new(), labels: BTreeMap::new() };
+    let (mut table, mut without_text) = (Table { texts: Vec::new(), labels: BTreeMap::new() }, 0);
     for record in reader.records() {
         let record = record?;
-        ensure!(!record[text].trim().is_empty(), "row {} has no {}", table.texts.len() + 1, named[0]);
-        table.texts.push(record[text].to_owned());
+        // Exports of real tickets have gaps: nobody was assigned, the requester was erased.
+        let filled = |place: usize| Some(&record[place]).filter(|cell| !cell.trim().is_empty());
+        let Some(text) = filled(text) else {
+            without_text += 1;
+            continue;
+        };
+        table.texts.push(text.to_owned());
         for (name, &place) in columns.iter().zip(&places) {
-            ensure!(!record[place].trim().is_empty(), "row {} has no {name}", table.texts.len());
-            table.labels.entry(name.clone()).or_default().push(record[place].to_owned());
+            table.labels.entry(name.clone()).or_default().push(filled(place).map(ToOwned::to_owned));
         }
+    }
+    if without_text > 0 {
+        tracing::warn!(rows = without_text, "rows without a text are left out");
     }
     Ok(table)
 }
 
 impl Parts {
-    /// Divides texts by their own hash, so that the same text is always on the same side.
-    fn new(texts: &[String]) -> anyhow::Result<Self> {
+    /// Divides texts that have a label by their own hash, so that the same text is always on the same side.
+    fn new(texts: &[&str], labels: &[Option<String>]) -> anyhow::Result<Self> {
+        let labelled: Vec<_> = (0..).zip(texts).zip(labels).filter(|(_, label)| label.is_some()).collect();
         let rows = |is_inside: &dyn Fn(u64) -> bool| {
-            let rows = texts.iter().enumerate().filter(|(_, text)| is_inside(part(text)));
-            rows.map(|(row, _)| row as i64).collect::<Vec<_>>()
+            let rows = labelled.iter().filter(|((_, text), _)| is_inside(part(text)));
+            rows.map(|((row, _), _)| *row).collect::<Vec<i64>>()
         };
         let (learned, set_aside, held_out) =
             (rows(&|p| p > SET_ASIDE), rows(&|p| p == SET_ASIDE), rows(&|p| p < HELD_OUT));
         ensure!(
             !learned.is_empty() && !set_aside.is_empty() && !held_out.is_empty(),
-            "{} texts are too few to learn from, to stop in time and to count on",
-            texts.len()
+            "{} texts with a label are too few to learn from, to stop in time and to count on",
+            labelled.len()
         );
+        if labelled.len() < texts.len() {
+            tracing::warn!(rows = texts.len() - labelled.len(), "rows without a label are left out");
+        }
         let tensor = |rows: Vec<i64>| Tensor::from_slice(&rows);
         Ok(Self { learned: tensor(learned), set_aside: tensor(set_aside), held_out: tensor(held_out) })
     }
@@ -124,10 +129,18 @@ fn part(text: &str) -> u64 {
     digest.iter().take(8).fold(0, |value, &byte| (value << 8) | u64::from(byte)) % PARTS
 }
 
-fn learn(embeddings: &Tensor, labels: &[String], parts: &Parts) -> anyhow::Result<(OwnQuestion, Fitted)> {
-    let names: Vec<String> = labels.iter().cloned().collect::<BTreeSet<_>>().into_iter().collect();
+fn learn(
+    embeddings: &Tensor,
+    texts: &[&str],
+    labels: &[Option<String>],
+) -> anyhow::Result<(OwnQuestion, Fitted)> {
+    let parts = Parts::new(texts, labels)?;
+    let names: Vec<String> = labels.iter().flatten().cloned().collect::<BTreeSet<_>>().into_iter().collect();
     ensure!(names.len() > 1, "one label is nothing to choose from");
-    let index = |label: &String| names.binary_search(label).unwrap_or_default() as i64;
+    // Rows without a label are in no part.
+    let index = |label: &Option<String>| {
+        label.as_ref().and_then(|label| names.binary_search(label).ok()).unwrap_or_default() as i64
+    };
     let answers = Tensor::from_slice(&labels.iter().map(index).collect::<Vec<_>>());
     let of = |rows: &Tensor| (embeddings.index_select(0, rows), answers.index_select(0, rows));
     let (learned, set_aside, held_out) = (of(&parts.learned), of(&parts.set_aside), of(&parts.held_out));
@@ -181,12 +194,33 @@ mod tests {
             (table, vec!["intent", "intent"], "the column intent is named twice"),
             (table, vec!["intent", "text"], "the column text is named twice"),
             ("text,intent,intent\nhello,greeting,farewell\n", vec!["intent"], "two columns intent"),
-            ("text,intent\nhello,greeting\n  ,farewell\n", vec!["intent"], "row 2 has no text"),
-            ("text,intent\nhello,greeting\nbye, \n", vec!["intent"], "row 2 has no intent"),
             (table, vec!["mood"], "has no column mood"),
         ] {
             let refusal = refusal(content, &columns).unwrap();
             assert!(refusal.contains(expected), "{refusal}");
         }
+    }
+
+    #[test]
+    fn gaps_of_a_table_are_left_out() {
+        let file = tempfile::NamedTempFile::new().unwrap();
+        fs::write(file.path(), "text,topic,team\nhello,greeting, \n  ,greeting,red\nbye,,blue\n").unwrap();
+        let table = read(file.path(), "text", &["topic".to_owned(), "team".to_owned()]).unwrap();
+        assert_eq!(table.texts, ["hello", "bye"]);
+        assert_eq!(table.labels["topic"], [Some("greeting".to_owned()), None]);
+        assert_eq!(table.labels["team"], [None, Some("blue".to_owned())]);
+    }
+
+    #[test]
+    fn a_text_without_a_label_is_in_no_part() {
+        let texts: Vec<String> = (0..40).map(|n| format!("text {n}")).collect();
+        let texts: Vec<&str> = texts.iter().map(String::as_str).collect();
+        let labels: Vec<_> = (0..40).map(|n| (n % 4 != 0).then(|| "label".to_owned())).collect();
+        let parts = Parts::new(&texts, &labels).unwrap();
+        let rows = [&parts.learned, &parts.set_aside, &parts.held_out]
+            .map(|rows| Vec::<i64>::try_from(rows).unwrap());
+        let mut rows = rows.concat();
+        rows.sort_unstable();
+        assert_eq!(rows, (0..40).filter(|n| n % 4 != 0).collect::<Vec<i64>>());
     }
 }

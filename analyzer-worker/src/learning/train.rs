@@ -22,12 +22,9 @@ use super::{
     tuning::{Plan, Tuned, tune},
 };
 use crate::{
-    model::{encoder::Weights, heads::Manifest, precision::has_bf16_tiles, tokenizer::Tokenizer},
+    model::{ENCODER, encoder::Weights, heads::Manifest, precision::has_bf16_tiles, tokenizer::Tokenizer},
     settings::ModelSettings,
 };
-
-/// Name of the encoder in every answer.
-const ENCODER: &str = "minilm-l6";
 
 /// What to learn from and where to put the heads.
 #[derive(Clone, Debug, Args)]

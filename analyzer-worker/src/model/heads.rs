@@ -5,7 +5,7 @@
 
 use std::{collections::BTreeMap, fs, path::Path};
 
-use schemas::analysis::{Choice, Entity, ModelRef};
+use schemas::analysis::{Entity, ModelRef};
 use serde::{Deserialize, Serialize};
 use sha2::{Digest as _, Sha256};
 use tch::{Kind, Tensor};
@@ -17,7 +17,6 @@ use super::{
     features::{self, features},
     known::{Known, Neighbours},
     net::{Net, Shape},
-    own::Own,
     passages::{PLACES, Passages},
     tags::{self, MARKS, TAGS},
 };
@@ -87,8 +86,6 @@ pub struct Decisions<'t> {
     pub entities: Vec<Entity>,
     /// The sentence that stands best for the text.
     pub central: Option<&'t str>,
-    /// Answers to a team's own questions, by name.
-    pub own: BTreeMap<String, Choice<String>>,
 }
 
 /// The heads' answer is not a set of probabilities.
@@ -105,17 +102,14 @@ pub struct Heads {
     adapters: Adapters,
     known: Known,
     favour: Favour,
-    own: Own,
 }
 
 impl Heads {
     /// Reads both files and holds them against each other and against the label sets.
     pub fn load(dir: &Path) -> Result<Self, LoadError> {
         let (manifest, tensors) = load_tensors(dir)?;
-        let own = Own::load_or_leave_out(dir, &manifest.sha256);
-        let heads = Self::assemble(manifest, tensors)
-            .map_err(|reason| LoadError::unusable(&dir.join(MANIFEST_FILE), reason))?;
-        Ok(Self { own, ..heads })
+        Self::assemble(manifest, tensors)
+            .map_err(|reason| LoadError::unusable(&dir.join(MANIFEST_FILE), reason))
     }
 
     fn assemble(manifest: Manifest, mut tensors: BTreeMap<String, Tensor>) -> Result<Self, String> {
@@ -128,7 +122,7 @@ impl Heads {
         let adapters = Adapters::new(&tensors);
         let net = Net::new(tensors, &shape).map_err(|error| error.to_string())?;
         let favour = Favour::new(&net);
-        Ok(Self { manifest, net, adapters, known, favour, own: Own::default() })
+        Ok(Self { manifest, net, adapters, known, favour })
     }
 
     /// What was learned on top of the encoder; the heads understand no other one's states.
@@ -165,12 +159,6 @@ impl Heads {
         &self.favour
     }
 
-    /// A team's own questions.
-    #[must_use]
-    pub const fn own(&self) -> &Own {
-        &self.own
-    }
-
     /// Confidence below which a person should look.
     #[must_use]
     pub fn review_below(&self, question: Question) -> f32 {
@@ -187,21 +175,18 @@ impl Heads {
         let outputs = self.net.decide(&reading.states, &features(&tickets));
         let urgency = Vec::<f32>::try_from(&outputs.urgency).unwrap_or_default();
         let neighbours = self.known.nearest(&reading.tickets);
-        let own = self.own.decide(&reading.tickets);
         let central = self.central_sentences(reading);
         let mut all: Vec<_> = urgency
             .into_iter()
             .zip(neighbours)
             .zip(central)
             .zip(self.entities(reading))
-            .zip(own)
-            .map(|((((urgency, neighbours), central), entities), own)| Decisions {
+            .map(|(((urgency, neighbours), central), entities)| Decisions {
                 probabilities: BTreeMap::new(),
                 urgency,
                 neighbours,
                 entities,
                 central,
-                own,
             })
             .collect();
         for (&question, logits) in &outputs.questions {

@@ -41,6 +41,9 @@ pub use embedder::Embedder;
 pub use heads::Heads;
 pub use reading::Reading;
 
+/// The encoder's name, in manifests and events.
+pub const ENCODER: &str = "minilm-l6";
+
 /// Why the model could not be loaded.
 #[derive(Debug, thiserror::Error)]
 pub enum LoadError {

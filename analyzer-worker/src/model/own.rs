@@ -1,6 +1,7 @@
 //! A team's own questions: label sets learned from its own tickets, one linear layer each on the embedding of a
-//! ticket. They are optional, and tied to the heads whose encoder they were learned on: where they cannot be used, the
-//! standard questions are answered without them.
+//! ticket. The encoder reads the ticket once more for them, without what the shipped heads taught it: that fits their questions
+//! and not others, and changes with every promoted model. They are optional: where they cannot be used, the standard
+//! questions are answered without them.
 
 use std::{collections::BTreeMap, fs, path::Path};
 
@@ -8,23 +9,24 @@ use schemas::analysis::{Choice, Scored};
 use serde::{Deserialize, Serialize};
 use tch::{Kind, Tensor};
 
-use super::{LoadError, heads::rows};
+use super::{Embedder, LoadError, adapters::Adapters, heads::rows};
+use crate::settings::ModelSettings;
 
 /// File name of the weights.
 pub const WEIGHTS_FILE: &str = "own.safetensors";
 /// File name of the manifest.
 pub const MANIFEST_FILE: &str = "own.json";
+const OTHER_ENCODER: &str = "it was learned on another encoder: learn it again with `analyzer-worker train --labels`, and \
+                             start the analyzer again";
 /// Alternatives named at most: a set of a hundred labels has a long tail.
 const MAX_ALTERNATIVES: usize = 5;
-const OTHER_HEADS: &str = "it was learned on other heads: learn it again with `analyzer-worker train --labels`, and \
-                           start the analyzer again";
 
 /// What the weights mean.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
 pub struct Manifest {
-    /// SHA-256 of the heads' weights: another encoder's embeddings mean something else.
-    pub heads_sha256: String,
+    /// [`ENCODER`](super::ENCODER): another one's embeddings mean something else.
+    pub encoder: String,
     /// One entry per question, by name.
     pub questions: BTreeMap<String, OwnQuestion>,
 }
@@ -51,22 +53,41 @@ pub struct OwnQuestion {
     pub calibration_error: f64,
 }
 
-/// The questions, ready to be answered.
+/// The questions, ready to be answered; none where there are no files.
 #[derive(Default)]
 pub struct Own {
-    questions: BTreeMap<String, OwnQuestion>,
-    tensors: BTreeMap<String, Tensor>,
+    answering: Option<Answering>,
     problem: Option<String>,
 }
 
+struct Answering {
+    embedder: Embedder,
+    layers: Layers,
+}
+
+/// The layers and what their outputs mean.
+struct Layers {
+    questions: BTreeMap<String, OwnQuestion>,
+    tensors: BTreeMap<String, Tensor>,
+}
+
 impl Own {
-    /// Reads both files, if there are any, for heads with this hash. What cannot be used is left out, loudly.
+    /// Reads both files and the encoder, if there are any. What cannot be used is left out, loudly.
     #[must_use]
-    pub fn load_or_leave_out(dir: &Path, heads_sha256: &str) -> Self {
-        Self::load(dir, heads_sha256).unwrap_or_else(|error| {
-            tracing::error!(%error, "own labels are left out");
-            Self { problem: Some(format!("own labels are left out: {error}")), ..Self::default() }
-        })
+    pub fn load_or_leave_out(settings: &ModelSettings) -> Self {
+        match Self::load(settings) {
+            Ok(answering) => Self { answering, problem: None },
+            Err(error) => {
+                tracing::error!(%error, "own labels are left out");
+                Self { answering: None, problem: Some(format!("own labels are left out: {error}")) }
+            }
+        }
+    }
+
+    fn load(settings: &ModelSettings) -> Result<Option<Answering>, LoadError> {
+        let Some(layers) = Layers::load(settings.own_labels_dir())? else { return Ok(None) };
+        let embedder = embedder(settings)?;
+        Ok(Some(Answering { embedder, layers }))
     }
 
     /// Why there are files and no answers, if so; fit for a public answer.
@@ -75,28 +96,46 @@ impl Own {
         self.problem.as_deref()
     }
 
-    /// The names of the questions that are answered.
-    pub fn names(&self) -> impl Iterator<Item = &str> {
-        self.questions.keys().map(String::as_str)
+    /// Answers each question about each text.
+    #[must_use]
+    pub fn decide(&self, texts: &[&str]) -> Vec<BTreeMap<String, Choice<String>>> {
+        match &self.answering {
+            Some(Answering { embedder, layers }) => layers.decide(&embedder.embed(texts)),
+            None => vec![BTreeMap::new(); texts.len()],
+        }
     }
 
-    /// Reads both files, if there are any, for heads with this hash.
-    pub fn load(dir: &Path, heads_sha256: &str) -> Result<Self, LoadError> {
+    /// Whether a person should look at an answer.
+    #[must_use]
+    pub fn needs_review(&self, answers: &BTreeMap<String, Choice<String>>) -> bool {
+        self.answering.as_ref().is_some_and(|answering| answering.layers.needs_review(answers))
+    }
+}
+
+/// The encoder as it came.
+pub(crate) fn embedder(settings: &ModelSettings) -> Result<Embedder, LoadError> {
+    Embedder::load(&settings.model_dir, Adapters::default(), settings.precision)
+}
+
+impl Layers {
+    /// Reads both files, if there are any.
+    fn load(dir: &Path) -> Result<Option<Self>, LoadError> {
         let (path, weights) = (dir.join(MANIFEST_FILE), dir.join(WEIGHTS_FILE));
         if !path.is_file() {
-            return Ok(Self::default());
+            return Ok(None);
         }
         let text = fs::read_to_string(&path).map_err(|error| LoadError::unusable(&path, error))?;
         let manifest: Manifest =
             serde_json::from_str(&text).map_err(|error| LoadError::unusable(&path, error))?;
-        if manifest.heads_sha256 != heads_sha256 {
-            return Err(LoadError::unusable(&path, OTHER_HEADS));
+        if manifest.encoder != super::ENCODER {
+            return Err(LoadError::unusable(&path, OTHER_ENCODER));
         }
         LoadError::unless_present(&weights)?;
         let tensors =
             Tensor::read_safetensors(&weights).map_err(|error| LoadError::unusable(&weights, error))?;
         let tensors = tensors.into_iter().map(|(name, tensor)| (name, tensor.to_kind(Kind::Float))).collect();
-        Self::assemble(manifest.questions, tensors).map_err(|reason| LoadError::unusable(&weights, reason))
+        let layers = Self::assemble(manifest.questions, tensors);
+        layers.map(Some).map_err(|reason| LoadError::unusable(&weights, reason))
     }
 
     fn assemble(
@@ -111,12 +150,10 @@ impl Own {
                 return Err(format!("the layer of {name} does not fit its labels"));
             }
         }
-        Ok(Self { questions, tensors, problem: None })
+        Ok(Self { questions, tensors })
     }
 
-    /// Answers each question about each ticket, given the tickets' embeddings.
-    #[must_use]
-    pub fn decide(&self, embeddings: &Tensor) -> Vec<BTreeMap<String, Choice<String>>> {
+    fn decide(&self, embeddings: &Tensor) -> Vec<BTreeMap<String, Choice<String>>> {
         let mut all = vec![BTreeMap::new(); embeddings.size()[0] as usize];
         for (name, question) in &self.questions {
             let (weight, bias) =
@@ -129,9 +166,7 @@ impl Own {
         all
     }
 
-    /// Whether a person should look at an answer.
-    #[must_use]
-    pub fn needs_review(&self, answers: &BTreeMap<String, Choice<String>>) -> bool {
+    fn needs_review(&self, answers: &BTreeMap<String, Choice<String>>) -> bool {
         let is_unsure = |(name, choice): (&String, &Choice<String>)| {
             self.questions.get(name).is_some_and(|question| choice.confidence < question.review_below)
         };
@@ -165,22 +200,23 @@ mod tests {
         }
     }
 
-    fn own(labels: &[&str]) -> Result<Own, String> {
+    fn layers(labels: &[&str]) -> Result<Layers, String> {
         let weight = Tensor::from_slice(&[9f32, 0., 0., 9.]).view([2, 2]);
         let tensors =
             [("topic.weight".to_owned(), weight), ("topic.bias".to_owned(), Tensor::from_slice(&[0f32, 0.]))];
-        Own::assemble(BTreeMap::from([("topic".to_owned(), question(labels))]), tensors.into())
+        Layers::assemble(BTreeMap::from([("topic".to_owned(), question(labels))]), tensors.into())
     }
 
     #[test]
     fn an_own_question_is_answered_within_its_labels() {
-        let answers = own(&["milk", "bread"]).unwrap().decide(&Tensor::from_slice(&[0f32, 1.]).view([1, 2]));
+        let answers =
+            layers(&["milk", "bread"]).unwrap().decide(&Tensor::from_slice(&[0f32, 1.]).view([1, 2]));
         assert_eq!(answers[0]["topic"].label, "bread");
         assert_eq!(answers[0]["topic"].alternatives[0].label, "milk");
     }
 
     #[test]
     fn a_layer_for_other_labels_is_refused() {
-        assert!(own(&["milk", "bread", "eggs"]).is_err());
+        assert!(layers(&["milk", "bread", "eggs"]).is_err());
     }
 }

@@ -32,7 +32,6 @@ use tokio_util::sync::CancellationToken;
 use crate::{
     analyst::Analyst,
     learning::{dataset, split},
-    model::Heads,
     models::Models,
     settings::ModelSettings,
 };
@@ -52,9 +51,6 @@ pub struct RelearnSettings {
     /// Folder of tickets set apart for judging (*.jsonl): tickets of the log with their texts are left out
     #[arg(long, default_value = "analyzer-worker/holdout")]
     pub set_apart: PathBuf,
-    /// Promote although the model that answers has a team's own labels, which have to be learned again on the new one
-    #[arg(long)]
-    pub without_own_labels: bool,
     /// Compare, but promote nothing
     #[arg(long)]
     pub dry_run: bool,
@@ -107,8 +103,7 @@ impl Opened {
     }
 
     fn load(&self, heads_dir: &Path) -> anyhow::Result<Analyst> {
-        let settings = ModelSettings { heads_dir: heads_dir.to_owned(), ..self.settings.clone() };
-        Ok(Analyst::load(&settings)?)
+        Ok(Analyst::load(&self.settings.with_heads(heads_dir.to_owned()))?)
     }
 }
 
@@ -122,14 +117,6 @@ pub async fn relearn(settings: RelearnSettings) -> anyhow::Result<String> {
     let end = opened.store.head().await?.0;
     let until = Position(settings.until.map_or(end, |until| until.min(end)));
     let (serving, serving_dir) = opened.serving().await?;
-    let own = own_labels(&serving_dir)?;
-    // Said before minutes of learning.
-    ensure!(
-        own.is_empty() || settings.without_own_labels || settings.dry_run,
-        "own labels ({}) were learned on the model that answers, and a promoted one does not have them until they are \
-         learned again on it: --without-own-labels promotes all the same",
-        own.join(", ")
-    );
     let labelled = dataset::load(&settings.data)?;
     let placed = Placed::new(&labelled, &dataset::load_set_apart(&settings.set_apart)?);
     let lesson = tempfile::tempdir().context("making a private folder")?;
@@ -175,26 +162,8 @@ pub async fn relearn(settings: RelearnSettings) -> anyhow::Result<String> {
         )
         .await?;
         report = format!("{report}\npromoted {} at position {position}", learned.revision);
-        if !own.is_empty() {
-            report = format!("{report}\n{}", learn_again(&own, &opened.models.folder(&learned).await?));
-        }
     }
     Ok(report)
-}
-
-/// The team's own questions that heads answer.
-fn own_labels(heads_dir: &Path) -> anyhow::Result<Vec<String>> {
-    Ok(Heads::load(heads_dir)?.own().names().map(ToOwned::to_owned).collect())
-}
-
-/// Loudly: who promoted and who reads logs shall both know.
-fn learn_again(own: &[String], folder: &Path) -> String {
-    let (names, folder) = (own.join(","), folder.display());
-    tracing::warn!(labels = names, "the promoted model does not answer the team's own questions");
-    format!(
-        "own labels are not answered any more until they are learned again, wherever an analyzer runs, and it is started \
-         again:\n  analyzer-worker train --data FILE.csv --labels {names} --heads-dir {folder} --out {folder}"
-    )
 }
 
 fn nothing_to_learn(corrected: Corrected, until: Position) -> String {

@@ -92,7 +92,7 @@ impl Comparison {
         let store = EventStore::open(pool.clone()).await?;
         let keys =
             PersonalKeys::open(pool, MasterKeys::from_file(&settings.backbone.master_key_file)?).await?;
-        let model = ModelSettings { heads_dir: settings.candidate.clone(), ..settings.model.clone() };
+        let model = settings.model.with_heads(settings.candidate.clone());
         let engine = tokio::task::spawn_blocking(move || Engine::start(&model)).await??;
         Ok(Self { store, keys, engine })
     }

@@ -30,6 +30,7 @@ pub(crate) fn settings(precision: PrecisionChoice) -> ModelSettings {
     ModelSettings {
         model_dir,
         heads_dir: root().join("analyzer-worker/model"),
+        own_labels_dir: None,
         threads: 1,
         workers: 1,
         precision,

@@ -9,9 +9,7 @@ use std::{
 
 use analyzer_worker::{
     learning::{dataset, split},
-    model::{heads, own},
     relearn::{RelearnSettings, relearn},
-    settings::PrecisionChoice,
 };
 use event_store::Expected;
 use rustix::process::{Pid, Signal, kill_process};
@@ -20,7 +18,6 @@ use schemas::{
     work::{AnalysisCorrected, Change, Decided, Decision, Reading},
 };
 use subscription::Reaction as _;
-use tch::{Kind, Tensor};
 use uuid::Uuid;
 
 use crate::{
@@ -91,7 +88,6 @@ fn settings(world: &World) -> RelearnSettings {
         until: None,
         data: labelled(world),
         set_apart: world.folder().join("set-apart"),
-        without_own_labels: false,
         dry_run: false,
         registry: registry(world),
     }
@@ -121,44 +117,6 @@ async fn nobody_learns_from_a_corrected_text_alone() {
     correct_the_text(&world, ticket).await;
     let nothing = relearn(settings(&world)).await.unwrap_err().to_string();
     assert!(nothing.contains("nobody has corrected a decision"), "{nothing}");
-}
-
-/// The shipped heads with an own question learned on them.
-fn heads_with_own_labels(world: &World) -> PathBuf {
-    let (shipped, folder) =
-        (support::settings(PrecisionChoice::F32).heads_dir, world.folder().join("with-own"));
-    fs::create_dir_all(&folder).unwrap();
-    for name in [heads::MANIFEST_FILE, heads::WEIGHTS_FILE] {
-        fs::copy(shipped.join(name), folder.join(name)).unwrap();
-    }
-    let manifest: serde_json::Value =
-        serde_json::from_slice(&fs::read(shipped.join(heads::MANIFEST_FILE)).unwrap()).unwrap();
-    let question = serde_json::json!({
-        "labels": ["bread", "milk"], "temperature": 1.0, "reviewBelow": 0.5, "trainedOn": 10, "heldOut": 2,
-        "accuracy": 1.0, "macroF1": 1.0, "calibrationError": 0.0,
-    });
-    let own = serde_json::json!({ "headsSha256": manifest["sha256"], "questions": { "topic": question } });
-    fs::write(folder.join(own::MANIFEST_FILE), own.to_string()).unwrap();
-    let zeros = |size: &[i64]| Tensor::zeros(size, (Kind::Float, tch::Device::Cpu));
-    let tensors = [("topic.weight", zeros(&[2, 384])), ("topic.bias", zeros(&[2]))];
-    Tensor::write_safetensors(&tensors, folder.join(own::WEIGHTS_FILE)).unwrap();
-    folder
-}
-
-#[tokio::test(flavor = "multi_thread")]
-async fn own_labels_are_not_given_up_unless_somebody_says_so() {
-    let world = World::new().await;
-    let mut settings = settings(&world);
-    settings.registry.model.heads_dir = heads_with_own_labels(&world);
-    let refused = relearn(settings.clone()).await.unwrap_err().to_string();
-    assert!(refused.contains("(topic)") && refused.contains("--without-own-labels"), "{refused}");
-    for allowed in [
-        RelearnSettings { without_own_labels: true, ..settings.clone() },
-        RelearnSettings { dry_run: true, ..settings },
-    ] {
-        let next = relearn(allowed).await.unwrap_err().to_string();
-        assert!(next.contains("nobody has corrected"), "{next}");
-    }
 }
 
 fn is_empty(folder: &Path) -> bool {
