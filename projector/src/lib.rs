@@ -35,7 +35,7 @@ use metrics_exporter_prometheus::PrometheusHandle;
 use secrecy::ExposeSecret as _;
 use service_host::{Health, Shutdown, wait::until_ready};
 use subscription::{Progress, Stage};
-use tokio::net::TcpListener;
+use tokio::{net::TcpListener, sync::oneshot};
 
 use drift::Drift;
 use projection::contract::{PROJECTIONS, SEARCH};
@@ -99,13 +99,17 @@ pub async fn run(settings: Settings, metrics: PrometheusHandle) -> anyhow::Resul
     shutdown.spawn("drift", drift::watch(check, drift_check_every, drift, stop.clone()));
     let words = projection::search::Search::new(keys.clone(), progress.clone());
     let stop_words = stop.clone();
+    // Tickets first: what is searched for is no use without them.
+    let (tickets_are_made, tickets_made) = oneshot::channel();
     shutdown.spawn("search", async move {
+        let _ = tickets_made.await;
         let (pool, rebuild) = (search.store.pool(), &upgrade_of_words);
         upgrade::bring_up_to_date(pool, rebuild, &[&SEARCH], &searchable, &stop_words).await;
         subscription::projection::run(search, words, searchable, stop_words).await
     });
     shutdown.spawn("projection", async move {
         upgrade::bring_up_to_date(tickets.store.pool(), &upgrade, &PROJECTIONS, &progress, &stop).await;
+        let _ = tickets_are_made.send(());
         subscription::projection::run(tickets, projection::Tickets::new(keys), progress, stop).await
     });
     shutdown.run().await

@@ -1,10 +1,13 @@
 //! A build that makes other rows than the one before finds tables it cannot go on with: it makes them anew from the log
-//! before it follows the log again. Queries are answered from the old tables until then.
+//! before it follows the log again. Queries are answered from the old tables until then. A long log of which nothing is
+//! projected yet is made up for in the same way.
 
 use std::time::Duration;
 
+use event_store::StoreError;
+use schemas::Position;
 use sqlx::PgPool;
-use subscription::Progress;
+use subscription::{Progress, checkpoint};
 use tokio_util::sync::CancellationToken;
 
 use crate::{
@@ -31,7 +34,7 @@ pub async fn bring_up_to_date(
             Err(error) if error.is::<Stopped>() => {}
             Err(error) if error.is::<Busy>() => tracing::info!("a read model is being made anew already"),
             Err(error) => {
-                progress.halt("the read model is of an older version and cannot be made anew".to_owned());
+                progress.halt("the read model cannot be made anew from the log".to_owned());
                 tracing::error!(cause = format!("{error:#}"), "cannot make the read model anew");
             }
         }
@@ -58,12 +61,23 @@ async fn once(
         return Ok(true);
     }
     let names: Vec<_> = projections.iter().map(|projection| projection.name).collect();
-    tracing::info!(projections = names.join(", "), "of an older version; making them anew from the log");
-    progress.halt("the read model is being made anew by a newer version".to_owned());
+    tracing::info!(
+        projections = names.join(", "),
+        "of an older version, or none; making them anew from the log"
+    );
+    if anything_is_projected(pool, &projections).await? {
+        progress.halt("the read model is being made anew by a newer version".to_owned());
+    }
     if matches!(rebuild.build(Place::Next, &projections, &|_| {}).await?, Ended::Cancelled) {
         return Ok(false);
     }
     let position = rebuild.exchange(Place::Next).await?;
     tracing::info!(%position, "made anew");
     Ok(true)
+}
+
+/// What was never there is late, not halted.
+async fn anything_is_projected(pool: &PgPool, projections: &[&'static Contract]) -> Result<bool, StoreError> {
+    let Some(Contract { stage, .. }) = projections.first() else { return Ok(false) };
+    Ok(checkpoint::position(pool, stage).await?.is_some_and(|position| position > Position::START))
 }

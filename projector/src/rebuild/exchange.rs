@@ -20,6 +20,8 @@ use crate::projection::contract::{Contract, is_whole_stage};
 /// While it waits for readers to finish, new ones wait behind it: it gives up and tries again.
 const TRIES: u32 = 10;
 const BETWEEN: Duration = Duration::from_millis(200);
+/// Events of a log that nothing is projected of: so many take seconds one by one, and half as long at once.
+const LONG_LOG: i64 = 20_000;
 /// SQLSTATE of a lock that was not granted in time.
 const LOCK_NOT_AVAILABLE: &str = "55P03";
 
@@ -126,7 +128,7 @@ async fn note_versions(
     query.execute(connection).await.map(drop)
 }
 
-/// Notes, where nothing was projected yet, that the live tables are of the versions this build makes.
+/// Notes, where nothing was projected yet and the log is short, that the live tables are of the versions this build makes.
 pub(super) async fn note_fresh(pool: &PgPool, projections: &[&'static Contract]) -> Result<(), sqlx::Error> {
     let names: Vec<String> = projections.iter().map(|projection| projection.name.to_owned()).collect();
     let versions: Vec<i32> = projections.iter().map(|projection| projection.version).collect();
@@ -134,10 +136,12 @@ pub(super) async fn note_fresh(pool: &PgPool, projections: &[&'static Contract])
         "insert into projector.versions (projection, version, through)
          select *, 0 from unnest($1::text[], $2::integer[])
          where not exists (select from subscription.checkpoints where name = $3 and position > 0)
+           and (select position from log.head) < $4
          on conflict do nothing",
         &names,
         &versions,
         stage_of(projections),
+        LONG_LOG,
     );
     query.execute(pool).await.map(drop)
 }

@@ -254,8 +254,8 @@ impl Rebuild {
     }
 }
 
-/// Notes, where `projections`, all of one stage, have projected nothing yet, that their tables are of the versions this
-/// build makes.
+/// Notes, where `projections`, all of one stage, have projected nothing yet and the log is short, that their tables are of the
+/// versions this build makes. Of a long log they are made at once, which takes half as long as event by event.
 ///
 /// # Errors
 /// When the database fails.

@@ -532,6 +532,29 @@ async fn tables_of_an_older_version_are_made_anew_at_the_start() {
 }
 
 #[tokio::test]
+async fn a_long_log_that_nothing_is_projected_of_is_projected_at_once() {
+    let hub = Hub::without_projection().await;
+    hub.submit(1, ADA, "Cloud").await;
+    // Of a type this build does not know.
+    let more = "insert into log.events (position, stream_id, version, event_id, type, data, metadata, recorded_at)
+                select n, 'tkt_' || lpad(n::text, 26, '0'), 1, gen_random_uuid(), 'hub.ticket.unknown.v1', '{}', metadata,
+                       recorded_at
+                from log.events, generate_series(2, 20001) n where position = 1";
+    sqlx::raw_sql(more).execute(hub.pool()).await.unwrap();
+    let stop = CancellationToken::new();
+    let rebuild = Rebuild::new(hub.services.clone(), hub.keys.clone(), Pace::FAST, stop.clone());
+    for projections in [&PROJECTIONS[..], &[&SEARCH]] {
+        bring_up_to_date(&hub.services, &rebuild, projections, &hub.progress, &stop).await;
+        assert!(outdated(hub.pool(), projections).await.unwrap().is_empty());
+    }
+    let made = "select (select count(*) from projector.tickets), (select count(*) from projector.timeline),
+                       (select count(*) from projector.search),
+                       (select min(position) from subscription.checkpoints where name like 'projector-%')";
+    let made: (i64, i64, i64, i64) = sqlx::query_as(made).fetch_one(hub.pool()).await.unwrap();
+    assert_eq!(made, (1, 20_001, 1, 20_001));
+}
+
+#[tokio::test]
 async fn an_empty_database_needs_no_rebuild() {
     let hub = Hub::without_projection().await;
     hub.submit(1, ADA, "Cloud").await;
