@@ -16,8 +16,8 @@ use crate::settings::ModelSettings;
 pub const WEIGHTS_FILE: &str = "own.safetensors";
 /// File name of the manifest.
 pub const MANIFEST_FILE: &str = "own.json";
-const OTHER_ENCODER: &str = "it was learned on another encoder: learn it again with `analyzer-worker train --labels`, and \
-                             start the analyzer again";
+/// What is to be done about files that cannot be used.
+const AGAIN: &str = "learn it again with `analyzer-worker train --labels`, and start the analyzer again";
 /// Alternatives named at most: a set of a hundred labels has a long tail.
 const MAX_ALTERNATIVES: usize = 5;
 
@@ -125,10 +125,10 @@ impl Layers {
             return Ok(None);
         }
         let text = fs::read_to_string(&path).map_err(|error| LoadError::unusable(&path, error))?;
-        let manifest: Manifest =
-            serde_json::from_str(&text).map_err(|error| LoadError::unusable(&path, error))?;
+        let manifest: Manifest = serde_json::from_str(&text)
+            .map_err(|error| LoadError::unusable(&path, format!("{error}: {AGAIN}")))?;
         if manifest.encoder != super::ENCODER {
-            return Err(LoadError::unusable(&path, OTHER_ENCODER));
+            return Err(LoadError::unusable(&path, format!("it was learned on another encoder: {AGAIN}")));
         }
         LoadError::unless_present(&weights)?;
         let tensors =
