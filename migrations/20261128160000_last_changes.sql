@@ -16,6 +16,11 @@ create index last_changes_position on projector.last_changes (position)
 insert into projector.last_changes
 select number, position, created_at, label_set, needs_review, assignee from projector.tickets;
 
+-- The tables of read models: what may be made, exchanged and dropped beside the live ones. Whoever adds one replaces this alone.
+create function projector.read_model_tables() returns text[] language sql immutable parallel safe as $$
+    select array['tickets', 'last_changes', 'timeline', 'statistics', 'requesters', 'embeddings', 'search']
+$$;
+
 create or replace function projector.check_build(place text, tables text[]) returns void language plpgsql as $$
 declare
     name text;
@@ -24,7 +29,7 @@ begin
         raise exception 'no read model is made in schema %', place using errcode = 'invalid_parameter_value';
     end if;
     foreach name in array tables loop
-        if name not in ('tickets', 'last_changes', 'timeline', 'statistics', 'requesters', 'embeddings', 'search') then
+        if name <> all (projector.read_model_tables()) then
             raise exception 'no projection has a table %', name using errcode = 'invalid_parameter_value';
         end if;
     end loop;
@@ -32,9 +37,12 @@ end $$;
 
 create or replace function projector.drop_build(place text) returns void
 language plpgsql security definer set search_path = pg_catalog, pg_temp as $$
+declare
+    name text;
 begin
     perform projector.check_build(place, '{}');
-    execute format('drop table if exists %I.tickets, %I.last_changes, %I.timeline, %I.statistics, %I.requesters,
-                        %I.embeddings, %I.search', place, place, place, place, place, place, place);
+    foreach name in array projector.read_model_tables() loop
+        execute format('drop table if exists %I.%I', place, name);
+    end loop;
     perform projector.drop_build_parts(place);
 end $$;

@@ -11,7 +11,7 @@ use subscription::{Progress, checkpoint};
 use tokio_util::sync::CancellationToken;
 
 use crate::{
-    projection::contract::Contract,
+    projection::contract::{Contract, stage_of},
     rebuild::{Busy, Ended, Rebuild, Stopped, note_fresh, outdated, place::Place},
 };
 
@@ -78,6 +78,6 @@ async fn once(
 
 /// What was never there is late, not halted.
 async fn anything_is_projected(pool: &PgPool, projections: &[&'static Contract]) -> Result<bool, StoreError> {
-    let Some(Contract { stage, .. }) = projections.first() else { return Ok(false) };
-    Ok(checkpoint::position(pool, stage).await?.is_some_and(|position| position > Position::START))
+    let position = checkpoint::position(pool, stage_of(projections)).await?;
+    Ok(position.is_some_and(|position| position > Position::START))
 }

@@ -100,6 +100,11 @@ pub fn every() -> impl Iterator<Item = &'static Contract> {
     PROJECTIONS.into_iter().chain([&SEARCH])
 }
 
+/// The stage of projections, which are all of one.
+pub(crate) fn stage_of(projections: &[&'static Contract]) -> &'static str {
+    projections.first().map_or("", |projection| projection.stage)
+}
+
 /// Whether no projection of their stage is missing among `projections`, which are all of one stage.
 #[must_use]
 pub fn is_whole_stage(projections: &[&'static Contract]) -> bool {

@@ -12,7 +12,7 @@ use super::{
     plan::{self, Build},
 };
 use crate::projection::contract::{
-    Contract, LAST_CHANGES, SEARCH, SIMILAR, TICKETS, TIMELINE, is_whole_stage,
+    Contract, LAST_CHANGES, SEARCH, SIMILAR, TICKETS, TIMELINE, is_whole_stage, stage_of,
 };
 
 /// Events caught up in one transaction.
@@ -72,11 +72,6 @@ pub(super) async fn goal(
     } else {
         checkpoint(connection, stage_of(projections)).await
     }
-}
-
-/// The stage of projections, which are all of one.
-pub(super) fn stage_of(projections: &[&'static Contract]) -> &'static str {
-    projections.first().map_or("", |projection| projection.stage)
 }
 
 /// Where the live projections of a stage are.
@@ -150,7 +145,7 @@ async fn replace(
         }
     }
     if projections.contains(&&LAST_CHANGES) {
-        rows.delete_last_changes(connection, schema).await?;
+        rows.last_changes.delete(connection, schema).await?;
     }
     rows.copy(connection, schema, projections).await
 }

@@ -9,11 +9,11 @@ use sqlx::{AssertSqlSafe, Connection as _, PgConnection, Row as _};
 
 use super::{
     Observer, Rebuild, Step, Stopped,
-    catch_up::{self, checkpoint, stage_of},
+    catch_up::{self, checkpoint},
     place::{self, LIVE, Place},
     plan,
 };
-use crate::projection::contract::{Contract, STATISTICS, TICKETS};
+use crate::projection::contract::{Contract, STATISTICS, TICKETS, stage_of};
 
 /// How long the live projection may take to come to where the other one is.
 const PATIENCE: Duration = Duration::from_secs(30);

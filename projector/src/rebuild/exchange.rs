@@ -10,12 +10,11 @@ use schemas::Position;
 use sqlx::{Connection as _, PgConnection, PgPool};
 
 use super::{
-    Rebuild,
-    catch_up::{self, stage_of},
+    Rebuild, catch_up,
     place::{self, LIVE, Place},
     plan::{self, Build},
 };
-use crate::projection::contract::{Contract, is_whole_stage};
+use crate::projection::contract::{Contract, is_whole_stage, stage_of};
 
 /// While it waits for readers to finish, new ones wait behind it: it gives up and tries again.
 const TRIES: u32 = 10;

@@ -45,7 +45,7 @@ pub(super) type FirstProjected = HashMap<i64, DateTime<Utc>>;
 #[derive(Debug, Default)]
 pub(super) struct Built {
     tickets: Rows,
-    last_changes: LastChanges,
+    pub(super) last_changes: LastChanges,
     timeline: Rows,
     embeddings: Rows,
     statistics: Rows,
@@ -127,15 +127,6 @@ impl Built {
             self.search.add(connection, schema).await.context("adding to search")?;
         }
         Ok(())
-    }
-
-    /// Deletes the last changes that the table of `schema` holds of these tickets.
-    pub(super) async fn delete_last_changes(
-        &self,
-        connection: &mut PgConnection,
-        schema: &str,
-    ) -> Result<(), sqlx::Error> {
-        self.last_changes.delete(connection, schema).await
     }
 
     fn ticket(&mut self, t: &Ticket) -> anyhow::Result<()> {

@@ -71,23 +71,25 @@ macro_rules! select {
     }};
 }
 
-// Somebody's tickets, or those that need a person, are few enough to look at the combination of each, which is in the index,
-// as is the urgency. That it is one of those that pass is written as a truth value, which is no join, so that they are looked up
-// in memory.
+// Somebody's tickets, those that need a person, or those that changed last, are few enough to look at the combination of each,
+// which is in the index, as is the urgency. That it is one of those that pass is written as a truth value, which is no join, so
+// that they are looked up in memory.
 macro_rules! of_few {
-    ($asked:expr, $pool:expr, $few:literal, $key:literal, $beyond:literal, $order:literal) => {
+    ($asked:expr, $pool:expr, [$($from:literal)*], $few:literal, $key:literal, $beyond:literal,
+     [$($order:literal)*] $(, $argument:expr)* $(,)?) => {
         select!(
             $asked, $pool,
-            ["join (select number, " $key " as key from projector.tickets near
+            ["join (select number, " $key " as key from " $($from)* " near
                     where " $few " and number between $13 and $14 and " $beyond "
                       and (coalesce($3, $4, $5, $6, $7, $8) is null or (near.label_set in (
                               select held from projector.label_sets_of($3, $4, $5, $6, $7, $8) held)) is true)
                       and ($11::boolean is null or near.needs_review = $11)
                       and ($9::timestamptz is null or near.created_at - $9 >= interval '0')
                       and ($10::timestamptz is null or near.created_at - $10 < interval '0')
-                    order by " $order " limit $15) near using (number)"],
+                    order by " $($order)* " limit $15) near using (number)"],
             ["$1::bigint is not null and $2::bigint is not null"],
-            [$order],
+            [$($order)*]
+            $(, $argument)*
         )
     };
 }
@@ -212,7 +214,7 @@ impl Asked<'_> {
     async fn of_assignee(self, pool: &PgPool) -> Tickets {
         macro_rules! statement {
             ($key:literal, $beyond:literal, $order:literal) => {
-                of_few!(self, pool, "near.assignee = $12", $key, $beyond, $order)
+                of_few!(self, pool, ["projector.tickets"], "near.assignee = $12", $key, $beyond, [$order])
             };
         }
         ordered!(self, statement)
@@ -221,7 +223,7 @@ impl Asked<'_> {
     async fn to_review(self, pool: &PgPool) -> Tickets {
         macro_rules! statement {
             ($key:literal, $beyond:literal, $order:literal) => {
-                of_few!(self, pool, "near.needs_review", $key, $beyond, $order)
+                of_few!(self, pool, ["projector.tickets"], "near.needs_review", $key, $beyond, [$order])
             };
         }
         ordered!(self, statement)
@@ -232,22 +234,15 @@ impl Asked<'_> {
     pub(super) async fn by_change(self, pool: &PgPool) -> Tickets {
         macro_rules! walked {
             ($beyond:literal, $direction:literal) => {
-                select!(
+                of_few!(
                     self, pool,
-                    ["join (select number, position as changed
-                            from (select number, position, created_at, label_set, needs_review, assignee
-                                  from projector.last_changes
-                                  where position " $beyond " $1 order by position " $direction " limit $16) near
-                            where number between $13 and $14
-                              and (coalesce($3, $4, $5, $6, $7, $8) is null or (label_set in (
-                                      select held from projector.label_sets_of($3, $4, $5, $6, $7, $8) held)) is true)
-                              and ($11::boolean is null or needs_review = $11)
-                              and ($12::text is null or assignee = $12)
-                              and ($9::timestamptz is null or created_at - $9 >= interval '0')
-                              and ($10::timestamptz is null or created_at - $10 < interval '0')
-                            order by position " $direction " limit $15) change using (number)"],
-                    ["$2::bigint is not null"],
-                    ["changed " $direction],
+                    ["(select number, position, created_at, label_set, needs_review, assignee
+                       from projector.last_changes
+                       where position " $beyond " $1 order by position " $direction " limit $16)"],
+                    "($12::text is null or near.assignee = $12)",
+                    "position",
+                    "true",
+                    ["key " $direction],
                     WALK,
                 )
             };
