@@ -23,6 +23,8 @@ pub mod relay;
 pub mod settings;
 pub mod trace;
 
+use std::time::Duration;
+
 use anyhow::Context as _;
 use event_bus::Bus;
 use event_store::{EventStore, MasterKeys, PersonalKeys, StoreError, database};
@@ -30,6 +32,7 @@ use metrics_exporter_prometheus::PrometheusHandle;
 use secrecy::ExposeSecret as _;
 use service_host::{Health, Shutdown, wait::until_ready};
 use tokio::net::TcpListener;
+use tokio_util::sync::CancellationToken;
 
 pub use settings::Settings;
 
@@ -37,11 +40,13 @@ pub use settings::Settings;
 pub const SERVICE: &str = "command-api";
 /// Connections: few, because concurrent appends share commits.
 const POOL: u32 = 8;
+/// How often the database is asked whether it still keeps what it confirms.
+const STILL_DURABLE: Duration = Duration::from_secs(10);
 
 /// Runs the service until it is told to stop.
 ///
 /// # Errors
-/// When a setting is unusable or the server may lose what it confirms; a dependency that is away is waited for.
+/// When a setting is unusable or the server may lose what it confirms, at the start or later; a dependency that is away is waited for.
 pub async fn run(settings: Settings, metrics: PrometheusHandle) -> anyhow::Result<()> {
     let mut shutdown = Shutdown::new();
     let stop = shutdown.token();
@@ -63,11 +68,20 @@ pub async fn run(settings: Settings, metrics: PrometheusHandle) -> anyhow::Resul
     let appended = store.appended();
     shutdown.spawn("http", service_host::http::serve(listener, router, settings.cors, stop.clone()));
     shutdown.spawn("relay", relay.run(stop.clone()));
+    shutdown.spawn("the event log", refuse_to_lose(store, stop.clone()));
     shutdown.spawn("hints", async move {
         stop.run_until_cancelled(bus.forward_hints(appended)).await;
         Ok(())
     });
     shutdown.run().await
+}
+
+/// Stops the process rather than confirm what a power cut would take back.
+async fn refuse_to_lose(store: EventStore, stop: CancellationToken) -> anyhow::Result<()> {
+    match stop.run_until_cancelled(store.not_durable(STILL_DURABLE)).await {
+        Some(problem) => Err(problem.into()),
+        None => Ok(()),
+    }
 }
 
 /// Only the log decides whether tickets can be taken in; without the bus they are taken in all the same.

@@ -44,10 +44,10 @@ mod states;
 mod turns;
 pub mod vector_index;
 
-use std::sync::Arc;
+use std::{sync::Arc, time::Duration};
 
 use schemas::Position;
-use sqlx::{ConnectOptions as _, Connection as _, PgPool};
+use sqlx::PgPool;
 use tokio::sync::{broadcast, watch};
 
 pub use append::{Append, Appended, Expected, Idempotency, NewEvent, NewKey};
@@ -75,8 +75,6 @@ impl EventStore {
     /// [`StoreError::NotDurable`] when the server may lose what it confirms: no waiting helps. Any other error may
     /// pass, [`StoreError::NotMigrated`] as soon as `hubctl migrate` has run.
     pub async fn open(pool: PgPool) -> Result<Self, StoreError> {
-        // A pool only says that it timed out; a connection says why.
-        pool.connect_options().connect().await?.close().await?;
         durability::check(&pool).await?;
         if !database::is_migrated(&pool).await? {
             return Err(StoreError::NotMigrated);
@@ -129,6 +127,11 @@ impl EventStore {
     pub async fn ping(&self) -> Result<(), StoreError> {
         sqlx::query("select 1").execute(&self.pool).await?;
         Ok(())
+    }
+
+    /// Waits until the server may lose what it confirms from now on, asking it again after `every`, and says why.
+    pub async fn not_durable(&self, every: Duration) -> StoreError {
+        durability::lost(&self.pool, every).await
     }
 
     /// The pool under the log, for callers that commit an effect and a checkpoint in one transaction.

@@ -2,8 +2,10 @@
 
 #![expect(clippy::unwrap_used, reason = "a panic is how a test fails")]
 
+use std::time::Duration;
+
 use event_store::{Append, AppendError, EventStore, Expected, Idempotency, NewEvent, StoreError, database};
-use local_stack::testing::TestDatabase;
+use local_stack::testing::{TestDatabase, within};
 use schemas::{
     Envelope, EventId, Position, TicketEvent, TicketId, Version, envelope::Metadata, event::AnalysisFailed,
 };
@@ -252,6 +254,18 @@ async fn a_server_that_may_lose_confirmed_events_is_refused() {
     let pool = database::pool(database.url(), "test", 1).unwrap();
     match EventStore::open(pool).await {
         Err(StoreError::NotDurable { setting, .. }) => assert_eq!(setting, "synchronous_commit"),
+        other => panic!("expected a refusal, got {other:?}"),
+    }
+}
+
+#[tokio::test]
+async fn a_server_that_stops_being_durable_is_noticed_while_it_runs() {
+    let store = store().await;
+    let name: String = sqlx::query_scalar("select current_database()").fetch_one(store.pool()).await.unwrap();
+    let sql = format!("alter database {name} set synchronous_commit = off");
+    sqlx::raw_sql(sqlx::AssertSqlSafe(sql)).execute(store.pool()).await.unwrap();
+    match within("a server that is not durable", store.not_durable(Duration::from_millis(1))).await {
+        StoreError::NotDurable { setting, .. } => assert_eq!(setting, "synchronous_commit"),
         other => panic!("expected a refusal, got {other:?}"),
     }
 }
