@@ -8,6 +8,7 @@ use axum::{
     http::{HeaderMap, HeaderValue, Method, StatusCode, header},
     middleware::{Next, from_fn},
     response::{IntoResponse as _, Response},
+    serve::ListenerExt as _,
 };
 use metrics::{counter, histogram};
 use tokio::net::TcpListener;
@@ -38,6 +39,12 @@ pub async fn serve(
     tracing::info!(address = %listener.local_addr()?, open_files, "serving");
     // A router served as it is would be made anew for every connection: 100 kB for each idle listener.
     let service = dress(router, &cors).into_make_service();
+    // The next line of a live stream shall not wait until the client has acknowledged the one before.
+    let listener = listener.tap_io(|connection| {
+        if let Err(error) = connection.set_nodelay(true) {
+            tracing::debug!(%error, "a connection gathers what is sent");
+        }
+    });
     axum::serve(listener, service).with_graceful_shutdown(stop.cancelled_owned()).await?;
     Ok(())
 }

@@ -20,6 +20,7 @@ use axum::{
     middleware::{map_request, map_response},
     response::Response,
     routing::{MethodFilter, get, on_service},
+    serve::ListenerExt as _,
 };
 use axum_reverse_proxy::{ProxyError, ReverseProxy};
 use tokio::{net::TcpListener, sync::oneshot};
@@ -52,6 +53,8 @@ impl Gateway {
         // Each client is two connections here, one of them to a service.
         let open_files = open_files::raise();
         tracing::debug!(%address, open_files, "the gateway listens");
+        // A line of a live stream does not wait until the one before is acknowledged; where that cannot be set, it waits.
+        let listener = listener.tap_io(|connection| drop(connection.set_nodelay(true)));
         let service = router(upstreams).into_make_service_with_connect_info::<SocketAddr>();
         let (open, closed) = oneshot::channel();
         let serving = axum::serve(listener, service).with_graceful_shutdown(async { drop(closed.await) });
