@@ -1,14 +1,50 @@
-//! Making confidences come true: one temperature per head, chosen on answers about tickets the head had not
-//! seen.
+//! Making confidences come true: for each head one temperature, and how much the nearest known tickets have to say beside it,
+//! chosen on answers about tickets that neither had seen.
 
 use tch::{Kind, Tensor};
 
 /// The temperature whose confidences explain `answers` best (least negative log-likelihood), 0.2 to 5.
 #[must_use]
 pub fn temperature(logits: &Tensor, answers: &Tensor) -> f64 {
-    let candidates = (0..=128).map(|step| 0.2 * 25f64.powf(f64::from(step) / 128.0));
     let loss = |temperature: f64| (logits / temperature).cross_entropy_for_logits(answers).double_value(&[]);
-    candidates.map(|t| (t, loss(t))).fold((1.0, f64::INFINITY), |a, b| if b.1 < a.1 { b } else { a }).0
+    temperatures().map(|t| (t, loss(t))).fold((1.0, f64::INFINITY), |a, b| if b.1 < a.1 { b } else { a }).0
+}
+
+fn temperatures() -> impl Iterator<Item = f64> {
+    (0..=128).map(|step| 0.2 * 25f64.powf(f64::from(step) / 128.0))
+}
+
+/// What turns a head's outputs into probabilities.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct Weighing {
+    /// What the outputs are divided by.
+    pub temperature: f64,
+    /// The say of the nearest known tickets, 0 to 1.
+    pub neighbours: f64,
+}
+
+impl Weighing {
+    /// The one that explains `answers` best (least negative log-likelihood): temperatures from 0.2 to 5, a say of neighbours up to
+    /// three fifths. `shares` are those of each label among a ticket's neighbours.
+    #[must_use]
+    pub fn best(logits: &Tensor, shares: &Tensor, answers: &Tensor) -> Self {
+        let says = (0..=12).map(|step| f64::from(step) / 20.0);
+        let all = temperatures()
+            .flat_map(|temperature| says.clone().map(move |neighbours| Self { temperature, neighbours }));
+        let loss = |weighing: &Self| {
+            let probabilities = weighing.probabilities(logits, shares).clamp_min(f64::EPSILON);
+            probabilities.log().nll_loss(answers).double_value(&[])
+        };
+        let unweighed = Self { temperature: 1.0, neighbours: 0.0 };
+        let start = (unweighed, f64::INFINITY);
+        all.map(|w| (w, loss(&w))).fold(start, |a, b| if b.1 < a.1 { b } else { a }).0
+    }
+
+    /// Of each label, `[tickets, labels]`.
+    pub fn probabilities(self, logits: &Tensor, shares: &Tensor) -> Tensor {
+        (logits / self.temperature).softmax(-1, Kind::Float) * (1.0 - self.neighbours)
+            + shares * self.neighbours
+    }
 }
 
 /// Expected calibration error over ten bins: how far confidence and share of right answers are apart, 0 to 1.
@@ -45,6 +81,15 @@ pub fn best(probabilities: &Tensor) -> Vec<(f32, i64)> {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn neighbours_who_know_better_get_a_say_and_others_none() {
+        let (logits, answers) =
+            (Tensor::from_slice2(&[[1f32, 0.0], [1.0, 0.0]]), Tensor::from_slice(&[1i64, 1]));
+        let knowing = Tensor::from_slice2(&[[0f32, 1.0], [0.0, 1.0]]);
+        assert!(Weighing::best(&logits, &knowing, &answers).neighbours > 0.5);
+        assert!(Weighing::best(&logits, &(1.0 - knowing), &answers).neighbours < 0.01);
+    }
 
     #[test]
     fn confidences_that_come_true_have_no_error() {

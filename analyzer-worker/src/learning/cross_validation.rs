@@ -1,27 +1,30 @@
-//! Temperatures, thresholds and honest figures from the training part alone: every ticket is answered by a model
-//! that did not learn from it.
+//! Temperatures, the say of neighbours, thresholds and honest figures from the training part alone: every ticket is answered by a
+//! model that did not learn from it.
 
 use std::collections::BTreeMap;
 
 use serde::{Deserialize, Serialize};
-use tch::{Kind, Tensor};
+use tch::Tensor;
 
 use super::{
-    calibration::{best, calibration_error, lowest_share, temperature},
+    calibration::{Weighing, best, calibration_error, lowest_share},
     dataset::LabelledSpan,
     evaluate::Mistake,
     lesson::Item,
     metrics::{Confusion, SpanScore, all_spans, span_scores},
     progress::progress,
     split,
-    tuning::{Plan, Tuned, tune},
+    tuning::{Plan, tune},
 };
 use crate::{
     entities::{Candidate, combined},
     labels::{ENTITIES, Question},
     model::{
-        encoder::Weights,
+        encoder::{Encoder, Weights},
         heads::{QuestionManifest, central, rows},
+        known::Known,
+        net::Net,
+        reading::embeddings,
         tags,
     },
     rules::form_category,
@@ -38,6 +41,10 @@ const LEAST_GAIN: f64 = 0.005;
 pub struct Unseen<'i> {
     items: Vec<&'i Item<'i>>,
     logits: BTreeMap<Question, Vec<Vec<f32>>>,
+    /// Of each label among the nearest of the tickets that were learned from.
+    shares: BTreeMap<Question, Vec<Vec<f32>>>,
+    /// What makes probabilities of both.
+    weighings: BTreeMap<Question, Weighing>,
     urgency: Vec<f32>,
     tagged: Vec<Vec<Candidate>>,
     /// Whether the sentence of the summary was picked, where there was a choice.
@@ -68,6 +75,8 @@ impl<'i> Unseen<'i> {
         let mut unseen = Self {
             items: Vec::new(),
             logits: BTreeMap::new(),
+            shares: BTreeMap::new(),
+            weighings: BTreeMap::new(),
             urgency: Vec::new(),
             tagged: Vec::new(),
             quoted: Vec::new(),
@@ -81,36 +90,38 @@ impl<'i> Unseen<'i> {
                 bar.inc(1);
             })?;
             bar.finish_and_clear();
-            tch::no_grad(|| unseen.answer(weights, &tuned, plan.kind, &inside))?;
+            let (encoder, net) = tuned.model(weights, plan.kind)?;
+            tch::no_grad(|| {
+                let known = known(&outside, &encoder)?;
+                unseen.answer(&encoder, &net, &known, &inside);
+                anyhow::Ok(())
+            })?;
+            unseen.weigh();
             tracing::info!(fold = fold + 1, folds, figures = ?unseen.figures(), "cross-validation");
         }
         Ok(unseen)
     }
 
-    fn answer(
-        &mut self,
-        weights: &Weights,
-        tuned: &Tuned,
-        kind: Kind,
-        items: &[&'i Item<'i>],
-    ) -> anyhow::Result<()> {
-        let (encoder, net) = tuned.model(weights, kind)?;
+    fn answer(&mut self, encoder: &Encoder, net: &Net, known: &Known, items: &[&'i Item<'i>]) {
         for item in items {
-            let states = item.states(&encoder);
+            let states = item.states(encoder);
             let outputs = net.decide(std::slice::from_ref(&states), &item.features);
+            let neighbours = known.nearest(&embedding(item, &states)).pop().unwrap_or_default().tickets;
             for (question, logits) in outputs.questions {
+                let shares = known.shares(question, &neighbours);
+                let shares = shares.unwrap_or_else(|| vec![0.0; question.labels().len()]);
                 self.logits.entry(question).or_default().extend(rows(&logits));
+                self.shares.entry(question).or_default().push(shares);
             }
             self.urgency.push(outputs.urgency.double_value(&[0]) as f32);
             self.tagged.push(tags::decode(&item.words, &net.tag(&states, &item.marks)));
             if let Some(right) = &item.quoted {
-                let given = central(&net, &item.passages, &states);
+                let given = central(net, &item.passages, &states);
                 let right = item.passages.sentences.get(right.int64_value(&[0]) as usize);
                 self.quoted.push(given == right.copied());
             }
             self.items.push(item);
         }
-        Ok(())
     }
 
     /// All of it.
@@ -136,7 +147,7 @@ impl<'i> Unseen<'i> {
 
     fn mistakes_about(&self, question: Question) -> Vec<Mistake> {
         let labels = question.labels();
-        let given = best(&self.logits(question).softmax(-1, Kind::Float));
+        let given = best(&self.probabilities(question));
         let each = self.items.iter().zip(given).zip(self.answers(question));
         each.filter(|((_, (_, given)), right)| given != right)
             .map(|((item, (confidence, given)), right)| Mistake {
@@ -154,21 +165,32 @@ impl<'i> Unseen<'i> {
         self.items.iter().map(|item| item.answers[index]).collect()
     }
 
-    fn logits(&self, question: Question) -> Tensor {
-        let flat: Vec<f32> = self.logits[&question].iter().flatten().copied().collect();
-        Tensor::from_slice(&flat).view([self.items.len() as i64, question.labels().len() as i64])
+    /// Chooses what makes probabilities of outputs and shares, by all answers so far.
+    fn weigh(&mut self) {
+        let best = |question: Question| {
+            let right = Tensor::from_slice(&self.answers(question));
+            let (logits, shares) = (matrix(&self.logits[&question]), matrix(&self.shares[&question]));
+            (question, Weighing::best(&logits, &shares, &right))
+        };
+        self.weighings = Question::ALL.map(best).into();
+    }
+
+    fn probabilities(&self, question: Question) -> Tensor {
+        let (logits, shares) = (matrix(&self.logits[&question]), matrix(&self.shares[&question]));
+        self.weighings[&question].probabilities(&logits, &shares)
     }
 
     fn manifest(&self, question: Question) -> QuestionManifest {
-        let (logits, right) = (self.logits(question), self.answers(question));
-        let temperature = temperature(&logits, &Tensor::from_slice(&right));
-        let best = best(&(logits / temperature).softmax(-1, Kind::Float));
+        let right = self.answers(question);
+        let Weighing { temperature, neighbours } = self.weighings[&question];
+        let best = best(&self.probabilities(question));
         let outcomes: Vec<_> =
             best.iter().zip(&right).map(|((p, label), right)| (*p, label == right)).collect();
         let confidences: Vec<_> = best.iter().map(|(confidence, _)| *confidence).collect();
         QuestionManifest {
             labels: question.labels().into_iter().map(str::to_owned).collect(),
             temperature,
+            neighbours,
             review_below: lowest_share(&confidences, REVIEW_SHARE),
             accuracy: self.confusion(question).accuracy(),
             calibration_error: calibration_error(&outcomes),
@@ -176,7 +198,7 @@ impl<'i> Unseen<'i> {
     }
 
     fn confusion(&self, question: Question) -> Confusion {
-        let given = best(&self.logits(question)).into_iter().map(|(_, label)| label as usize);
+        let given = best(&self.probabilities(question)).into_iter().map(|(_, label)| label as usize);
         let pairs = self.answers(question).into_iter().map(|right| right as usize).zip(given);
         Confusion::new(question.labels().len(), pairs)
     }
@@ -194,6 +216,8 @@ impl<'i> Unseen<'i> {
             let confusion = self.confusion(question);
             figures.insert(format!("{} accuracy", question.name()), confusion.accuracy());
             figures.insert(format!("{} macro F1", question.name()), confusion.macro_f1());
+            let say = self.weighings[&question].neighbours;
+            figures.insert(format!("{}, say of the nearest known tickets", question.name()), say);
         }
         let mut add = |name: &str, value: f64| figures.insert(name.to_owned(), value);
         add("priority kappa", self.confusion(Question::Priority).quadratic_kappa());
@@ -208,7 +232,7 @@ impl<'i> Unseen<'i> {
     }
 
     fn accuracy_where_the_form_is_wrong(&self) -> f64 {
-        let given = best(&self.logits(Question::Category));
+        let given = best(&self.probabilities(Question::Category));
         let wrong = self.items.iter().zip(given).zip(self.answers(Question::Category));
         let wrong: Vec<_> = wrong
             .filter(|((item, _), _)| form_category(&item.example.request_type) != item.example.category)
@@ -219,7 +243,7 @@ impl<'i> Unseen<'i> {
 
     /// Neutral, negative, positive, by the sums of their moods.
     fn sentiments(&self) -> Confusion {
-        let probabilities = rows(&self.logits(Question::Mood).softmax(-1, Kind::Float));
+        let probabilities = rows(&self.probabilities(Question::Mood));
         let pairs = probabilities.iter().zip(self.answers(Question::Mood)).map(|(p, right)| {
             let sums = [p[0], p[1] + p[2] + p[3], p[4] + p[5]];
             let given = (0..3).max_by(|&a, &b| sums[a].total_cmp(&sums[b])).unwrap_or_default();
@@ -257,4 +281,32 @@ impl<'i> Unseen<'i> {
         });
         span_scores(&each.collect::<Vec<_>>())
     }
+}
+
+/// The tickets learned from, as the encoder reads them.
+fn known(items: &[&Item<'_>], encoder: &Encoder) -> anyhow::Result<Known> {
+    let bar = progress("comparing", items.len());
+    let read = |item: &&Item<'_>| {
+        bar.inc(1);
+        embedding(item, &item.states(encoder))
+    };
+    let embeddings = Tensor::cat(&items.iter().map(read).collect::<Vec<_>>(), 0);
+    bar.finish_and_clear();
+    let labels = |(index, question): (usize, Question)| {
+        let labels = items.iter().map(|item| item.answers[index] as usize).collect();
+        (question.name().to_owned(), labels)
+    };
+    let labels = Question::ALL.into_iter().enumerate().map(labels).collect();
+    Known::new(&embeddings, &labels).map_err(anyhow::Error::msg)
+}
+
+/// `[1, dimension]`.
+fn embedding(item: &Item<'_>, states: &Tensor) -> Tensor {
+    embeddings(std::slice::from_ref(&item.pieces), std::slice::from_ref(states))
+}
+
+/// One row per ticket.
+fn matrix(rows: &[Vec<f32>]) -> Tensor {
+    let columns = rows.first().map_or(0, Vec::len);
+    Tensor::from_slice(&rows.concat()).view([rows.len() as i64, columns as i64])
 }

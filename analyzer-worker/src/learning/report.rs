@@ -139,8 +139,8 @@ fn cross_validation(evaluation: &Evaluation) -> String {
     let rows = evaluation.cross_validation.iter().map(|(name, value)| format!("| {name} | {value:.2} |"));
     format!(
         "## Cross-validation\n\nA fifth of the training part (more with `--folds`), answered by a model that had \
-         learned from the other four fifths. Temperatures and thresholds follow from these answers. Settings were \
-         chosen by these figures, never by those of the hold-out.\n\n\
+         learned from the other four fifths. Temperatures, thresholds and how much the five nearest known tickets have to \
+         say beside each head follow from these answers. Settings were chosen by these figures, never by those of the hold-out.\n\n\
          | figure | |\n| --- | --- |\n{}\n",
         rows.collect::<Vec<_>>().join("\n")
     )

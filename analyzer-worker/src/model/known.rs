@@ -1,5 +1,5 @@
-//! The tickets the heads learned from, as embeddings and labels. They explain a decision ("4 of the 5 nearest
-//! known tickets are Network") without quoting anybody's text.
+//! The tickets the heads learned from, as embeddings and labels. The nearest ones have a say in each decision, and explain it
+//! ("4 of the 5 nearest known tickets are Network") without quoting anybody's text.
 
 use std::{cmp::Reverse, collections::BTreeMap};
 
@@ -16,7 +16,7 @@ const NEARLY_AS_URGENT: usize = 1;
 
 /// A ticket less like its nearest neighbour than this is like none: the cosine that 1 of 500 of the known tickets stays below
 /// with the nearest of the other ones.
-const LEAST_LIKENESS: f32 = 0.44;
+const LEAST_LIKENESS: f32 = 0.48;
 /// The product of two equal vectors.
 const SAME: f32 = i16::MAX as f32 * i16::MAX as f32;
 
@@ -54,20 +54,27 @@ impl Known {
     /// The nearest known tickets of each embedding, `[tickets, dimension]`.
     #[must_use]
     pub fn nearest(&self, embeddings: &Tensor) -> Vec<Neighbours> {
-        rows(embeddings).iter().map(|row| self.nearest_to(&rounded(row))).collect()
+        let embeddings: Vec<_> = rows(embeddings).iter().map(|row| rounded(row)).collect();
+        let room = |_: &Vec<i16>| Vec::with_capacity(self.embeddings.len());
+        let mut products: Vec<_> = embeddings.iter().map(room).collect();
+        // Known tickets outside: they are megabytes, and come from memory once for all that are asked about.
+        for (place, known) in self.embeddings.iter().enumerate() {
+            for (products, embedding) in products.iter_mut().zip(&embeddings) {
+                products.push((Reverse(product(known, embedding)), place));
+            }
+        }
+        products.into_iter().map(nearest_of).collect()
     }
 
-    fn nearest_to(&self, embedding: &[i16]) -> Neighbours {
-        let products = self.embeddings.iter().map(|known| Reverse(product(known, embedding)));
-        let mut tickets: Vec<_> = products.zip(0..).collect();
-        if tickets.len() > NEIGHBOURS {
-            tickets.select_nth_unstable(NEIGHBOURS);
-            tickets.truncate(NEIGHBOURS);
+    /// How many of `neighbours` carry each label, as shares; none where there are no neighbours.
+    #[must_use]
+    pub fn shares(&self, question: Question, neighbours: &[usize]) -> Option<Vec<f32>> {
+        let labels = &self.labels[&question];
+        let mut shares = vec![0.0; question.labels().len()];
+        for label in neighbours.iter().filter_map(|&neighbour| labels.get(neighbour)) {
+            *shares.get_mut(*label)? += 1.0 / neighbours.len() as f32;
         }
-        tickets.sort_unstable();
-        let are_far =
-            tickets.first().is_some_and(|(Reverse(nearest), _)| *nearest as f32 / SAME < LEAST_LIKENESS);
-        Neighbours { tickets: tickets.into_iter().map(|(_, ticket)| ticket).collect(), are_far }
+        (!neighbours.is_empty()).then_some(shares)
     }
 
     /// How many of `neighbours` carry the label, in words.
@@ -93,6 +100,18 @@ impl Known {
         let agreeing = neighbours.iter().filter(|&&n| urgencies.get(n).is_some_and(is_near)).count();
         Some(in_words(agreeing, neighbours.len(), "as urgent, within one level"))
     }
+}
+
+/// The nearest of all, by their products and places.
+fn nearest_of(mut tickets: Vec<(Reverse<i32>, usize)>) -> Neighbours {
+    if tickets.len() > NEIGHBOURS {
+        tickets.select_nth_unstable(NEIGHBOURS);
+        tickets.truncate(NEIGHBOURS);
+    }
+    tickets.sort_unstable();
+    let are_far =
+        tickets.first().is_some_and(|(Reverse(nearest), _)| *nearest as f32 / SAME < LEAST_LIKENESS);
+    Neighbours { tickets: tickets.into_iter().map(|(_, ticket)| ticket).collect(), are_far }
 }
 
 /// `what` the agreeing ones are; an error where they are not most of those that were asked.
@@ -147,6 +166,13 @@ mod tests {
         let labels = |question: Question| (question.name().to_owned(), vec![0, 0, 0, 1, 1]);
         let labels = Question::ALL.into_iter().map(labels).collect();
         Known::new(&Tensor::from_slice2(&[[1.0, 0.0]; 5]), &labels).unwrap()
+    }
+
+    #[test]
+    fn neighbours_have_a_share_for_each_label() {
+        let shares = |neighbours: &[usize]| known_axis().shares(Question::Category, neighbours);
+        assert_eq!(shares(&[0, 1, 2, 3]), Some(vec![0.75, 0.25, 0.0, 0.0, 0.0]));
+        assert_eq!(shares(&[]), None, "nobody to ask");
     }
 
     #[test]
