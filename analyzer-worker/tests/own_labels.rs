@@ -10,7 +10,7 @@ use analyzer_worker::{
     analyst::Analyst,
     engine::Engine,
     learning::own::train_own,
-    model::{heads, own::MANIFEST_FILE},
+    model::own::MANIFEST_FILE,
     settings::{ModelSettings, PrecisionChoice},
 };
 
@@ -31,12 +31,6 @@ fn csv() -> String {
     format!("text,topic\n{}\n", rows.collect::<Vec<_>>().join("\n"))
 }
 
-fn copy_heads(from: &Path, to: &Path) {
-    for name in [heads::MANIFEST_FILE, heads::WEIGHTS_FILE] {
-        fs::copy(from.join(name), to.join(name)).unwrap();
-    }
-}
-
 fn learn(dir: &Path) -> ModelSettings {
     let model = support::settings(PrecisionChoice::F32);
     let (data, dir_name) = (dir.join("tickets.csv"), dir.to_str().unwrap());
@@ -55,7 +49,7 @@ fn learn(dir: &Path) -> ModelSettings {
     assert_eq!(manifest.questions["topic"].labels, ["bread", "milk"]);
     assert!(manifest.questions["topic"].accuracy > 0.8, "{manifest:?}");
     // Where they are when nobody says otherwise: beside the heads.
-    copy_heads(&model.heads_dir, dir);
+    support::copy_heads(&model.heads_dir, dir);
     ModelSettings { heads_dir: dir.to_owned(), ..model }
 }
 
@@ -70,7 +64,7 @@ async fn own_labels_are_learned_from_a_table_and_served() {
 
     // A promoted model answers the standard questions, and nothing else changes.
     let promoted = tempfile::tempdir().unwrap();
-    copy_heads(&settings.heads_dir, promoted.path());
+    support::copy_heads(&settings.heads_dir, promoted.path());
     let analyst = Analyst::load(&settings.with_heads(promoted.path().to_owned())).unwrap();
     assert_eq!(tch::no_grad(|| analyst.analyze(&[&request])).unwrap().remove(0).own, answer.own);
 

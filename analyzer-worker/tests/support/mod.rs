@@ -1,6 +1,7 @@
 //! The real model for tests.
 
 use std::{
+    fs,
     path::{Path, PathBuf},
     sync::LazyLock,
 };
@@ -8,6 +9,7 @@ use std::{
 use analyzer_worker::{
     engine::{Engine, Request},
     learning::train::TrainSettings,
+    model::heads,
     settings::{ModelSettings, PrecisionChoice},
 };
 use clap::Parser;
@@ -51,6 +53,14 @@ pub(crate) fn engine() -> Engine {
 #[allow(dead_code, reason = "not every test file needs one")]
 pub(crate) fn own_engine() -> Engine {
     Engine::start(&settings(PrecisionChoice::F32)).unwrap()
+}
+
+/// The heads in another folder, to do things to.
+#[allow(dead_code, reason = "not every test file needs some")]
+pub(crate) fn copy_heads(from: &Path, to: &Path) {
+    for name in [heads::MANIFEST_FILE, heads::WEIGHTS_FILE] {
+        fs::copy(from.join(name), to.join(name)).unwrap();
+    }
 }
 
 /// What `train` with these arguments goes by.
