@@ -3,11 +3,7 @@
 use std::{collections::VecDeque, fmt};
 
 use anyhow::Context as _;
-use event_bus::{
-    Bus, Digest,
-    publish::payload,
-    read::{Extent, Stored},
-};
+use event_bus::{Bus, Digest, publish::payload, read::Stored};
 use event_store::{EventStore, StoreError};
 use futures::{StreamExt as _, pin_mut};
 use indicatif::ProgressBar;
@@ -77,17 +73,6 @@ pub(crate) async fn compare(
     progress: &ProgressBar,
 ) -> anyhow::Result<Comparison> {
     let extent = bus.extent().await.context("no stream to compare")?;
-    compare_within(extent, store, bus, progress).await
-}
-
-/// The same of a part of the stream, which the beginning of the log belongs to. What is not there yet is waited for, as long
-/// as something comes.
-pub(crate) async fn compare_within(
-    extent: Extent,
-    store: &EventStore,
-    bus: &Bus,
-    progress: &ProgressBar,
-) -> anyhow::Result<Comparison> {
     progress.set_length(extent.len());
     let messages = bus.messages(extent).await?;
     pin_mut!(messages);

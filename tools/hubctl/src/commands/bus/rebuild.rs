@@ -4,12 +4,12 @@
 use std::process::ExitCode;
 
 use anyhow::Context as _;
-use event_bus::{Bus, BusError, publish::Tail, read::Extent};
+use event_bus::{Bus, BusError, publish::Tail};
 use event_store::{EventStore, StoreError};
 use indicatif::ProgressBar;
 use schemas::Position;
 
-use super::compare::{Comparison, compare, compare_within};
+use super::compare::compare;
 use crate::view;
 
 /// Events published in one go.
@@ -22,12 +22,8 @@ pub(super) async fn run(store: &EventStore, bus: &Bus, yes: bool) -> anyhow::Res
         "nothing done: this deletes the stream and publishes {head} events again; add --yes"
     );
     bus.recreate_stream().await.context("making the stream anew")?;
-    let proof = tokio::spawn(prove_early(store.clone(), bus.clone(), head));
     refill(store, bus, head, &view::progress("publishing")).await?;
-    let found = match proof.await? {
-        Some(proven) => proven,
-        None => compare(store, bus, &view::progress("proving")).await?,
-    };
+    let found = compare(store, bus, &view::progress("proving")).await?;
     if let Some(difference) = found.difference {
         anyhow::bail!("refilled, but {difference}: does somebody else publish on this bus?");
     }
@@ -37,14 +33,6 @@ pub(super) async fn run(store: &EventStore, bus: &Bus, yes: bool) -> anyhow::Res
     );
     println!("the bus holds the log up to position {}\nsha256 of both {}", found.position, found.bus);
     Ok(ExitCode::SUCCESS)
-}
-
-/// Compares what goes out with the log while the rest still goes out; none where it is not all there, one after the other: then
-/// the stream has to be looked at as it is in the end.
-async fn prove_early(store: EventStore, bus: Bus, head: Position) -> Option<Comparison> {
-    let extent = Extent { first: 1, last: head.0 as u64 };
-    let found = compare_within(extent, &store, &bus, &ProgressBar::hidden()).await.ok()?;
-    (found.difference.is_none() && found.position == head).then_some(found)
 }
 
 /// Publishes until the stream holds everything up to `head`.
