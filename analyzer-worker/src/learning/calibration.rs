@@ -3,6 +3,8 @@
 
 use tch::{Kind, Tensor};
 
+use crate::model::weighing::Weighing;
+
 /// The temperature whose confidences explain `answers` best (least negative log-likelihood), 0.2 to 5.
 #[must_use]
 pub fn temperature(logits: &Tensor, answers: &Tensor) -> f64 {
@@ -14,37 +16,19 @@ fn temperatures() -> impl Iterator<Item = f64> {
     (0..=128).map(|step| 0.2 * 25f64.powf(f64::from(step) / 128.0))
 }
 
-/// What turns a head's outputs into probabilities.
-#[derive(Clone, Copy, Debug, PartialEq)]
-pub struct Weighing {
-    /// What the outputs are divided by.
-    pub temperature: f64,
-    /// The say of the nearest known tickets, 0 to 1.
-    pub neighbours: f64,
-}
-
-impl Weighing {
-    /// The one that explains `answers` best (least negative log-likelihood): temperatures from 0.2 to 5, a say of neighbours up to
-    /// three fifths. `shares` are those of each label among a ticket's neighbours.
-    #[must_use]
-    pub fn best(logits: &Tensor, shares: &Tensor, answers: &Tensor) -> Self {
-        let says = (0..=12).map(|step| f64::from(step) / 20.0);
-        let all = temperatures()
-            .flat_map(|temperature| says.clone().map(move |neighbours| Self { temperature, neighbours }));
-        let loss = |weighing: &Self| {
-            let probabilities = weighing.probabilities(logits, shares).clamp_min(f64::EPSILON);
-            probabilities.log().nll_loss(answers).double_value(&[])
-        };
-        let unweighed = Self { temperature: 1.0, neighbours: 0.0 };
-        let start = (unweighed, f64::INFINITY);
-        all.map(|w| (w, loss(&w))).fold(start, |a, b| if b.1 < a.1 { b } else { a }).0
-    }
-
-    /// Of each label, `[tickets, labels]`.
-    pub fn probabilities(self, logits: &Tensor, shares: &Tensor) -> Tensor {
-        (logits / self.temperature).softmax(-1, Kind::Float) * (1.0 - self.neighbours)
-            + shares * self.neighbours
-    }
+/// The weighing that explains `answers` best (least negative log-likelihood): temperatures from 0.2 to 5, a say of neighbours up to
+/// three fifths. `shares` are those of each label among a ticket's neighbours.
+#[must_use]
+pub fn weighing(logits: &Tensor, shares: &Tensor, answers: &Tensor) -> Weighing {
+    let says = (0..=12).map(|step| f64::from(step) / 20.0);
+    let all = temperatures()
+        .flat_map(|temperature| says.clone().map(move |neighbours| Weighing { temperature, neighbours }));
+    let loss = |weighing: &Weighing| {
+        let probabilities = weighing.probabilities(logits, Some(shares)).clamp_min(f64::EPSILON);
+        probabilities.log().nll_loss(answers).double_value(&[])
+    };
+    let start = (Weighing::NONE, f64::INFINITY);
+    all.map(|w| (w, loss(&w))).fold(start, |a, b| if b.1 < a.1 { b } else { a }).0
 }
 
 /// Expected calibration error over ten bins: how far confidence and share of right answers are apart, 0 to 1.
@@ -87,8 +71,8 @@ mod tests {
         let (logits, answers) =
             (Tensor::from_slice2(&[[1f32, 0.0], [1.0, 0.0]]), Tensor::from_slice(&[1i64, 1]));
         let knowing = Tensor::from_slice2(&[[0f32, 1.0], [0.0, 1.0]]);
-        assert!(Weighing::best(&logits, &knowing, &answers).neighbours > 0.5);
-        assert!(Weighing::best(&logits, &(1.0 - knowing), &answers).neighbours < 0.01);
+        assert!(weighing(&logits, &knowing, &answers).neighbours > 0.5);
+        assert!(weighing(&logits, &(1.0 - knowing), &answers).neighbours < 0.01);
     }
 
     #[test]

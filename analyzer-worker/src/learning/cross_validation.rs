@@ -7,7 +7,7 @@ use serde::{Deserialize, Serialize};
 use tch::Tensor;
 
 use super::{
-    calibration::{Weighing, best, calibration_error, lowest_share},
+    calibration::{best, calibration_error, lowest_share, weighing},
     dataset::LabelledSpan,
     evaluate::Mistake,
     lesson::Item,
@@ -21,11 +21,12 @@ use crate::{
     labels::{ENTITIES, Question},
     model::{
         encoder::{Encoder, Weights},
-        heads::{QuestionManifest, central, rows},
+        heads::{QuestionManifest, central, matrix, rows},
         known::Known,
         net::Net,
         reading::embeddings,
         tags,
+        weighing::Weighing,
     },
     rules::form_category,
 };
@@ -168,16 +169,20 @@ impl<'i> Unseen<'i> {
     /// Chooses what makes probabilities of outputs and shares, by all answers so far.
     fn weigh(&mut self) {
         let best = |question: Question| {
-            let right = Tensor::from_slice(&self.answers(question));
-            let (logits, shares) = (matrix(&self.logits[&question]), matrix(&self.shares[&question]));
-            (question, Weighing::best(&logits, &shares, &right))
+            let (logits, shares) = self.evidence(question);
+            (question, weighing(&logits, &shares, &Tensor::from_slice(&self.answers(question))))
         };
         self.weighings = Question::ALL.map(best).into();
     }
 
     fn probabilities(&self, question: Question) -> Tensor {
-        let (logits, shares) = (matrix(&self.logits[&question]), matrix(&self.shares[&question]));
-        self.weighings[&question].probabilities(&logits, &shares)
+        let (logits, shares) = self.evidence(question);
+        self.weighings[&question].probabilities(&logits, Some(&shares))
+    }
+
+    /// What heads and neighbours answered, `[tickets, labels]` each.
+    fn evidence(&self, question: Question) -> (Tensor, Tensor) {
+        (matrix(&self.logits[&question]), matrix(&self.shares[&question]))
     }
 
     fn manifest(&self, question: Question) -> QuestionManifest {
@@ -303,10 +308,4 @@ fn known(items: &[&Item<'_>], encoder: &Encoder) -> anyhow::Result<Known> {
 /// `[1, dimension]`.
 fn embedding(item: &Item<'_>, states: &Tensor) -> Tensor {
     embeddings(std::slice::from_ref(&item.pieces), std::slice::from_ref(states))
-}
-
-/// One row per ticket.
-fn matrix(rows: &[Vec<f32>]) -> Tensor {
-    let columns = rows.first().map_or(0, Vec::len);
-    Tensor::from_slice(&rows.concat()).view([rows.len() as i64, columns as i64])
 }

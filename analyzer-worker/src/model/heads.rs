@@ -19,6 +19,7 @@ use super::{
     net::{Net, Shape},
     passages::{PLACES, Passages},
     tags::{self, MARKS, TAGS},
+    weighing::Weighing,
 };
 use crate::{
     entities::{candidates, combined},
@@ -193,14 +194,13 @@ impl Heads {
             })
             .collect();
         for (&question, logits) in &outputs.questions {
-            let (temperature, say) = self.weighing(question);
-            let probabilities = rows(&(logits / temperature).softmax(-1, Kind::Float));
-            for (decisions, mut probabilities) in all.iter_mut().zip(probabilities) {
+            let shares: Option<Vec<_>> =
+                all.iter().map(|of| self.known.shares(question, &of.neighbours.tickets)).collect();
+            let shares = shares.map(|shares| matrix(&shares));
+            let probabilities = rows(&self.weighing(question).probabilities(logits, shares.as_ref()));
+            for (decisions, probabilities) in all.iter_mut().zip(probabilities) {
                 if !probabilities.iter().all(|p| p.is_finite()) {
                     return Err(NotAProbability { question: question.name() });
-                }
-                if let Some(shares) = self.known.shares(question, &decisions.neighbours.tickets) {
-                    weigh(&mut probabilities, &shares, say);
                 }
                 decisions.probabilities.insert(question, probabilities);
             }
@@ -208,9 +208,9 @@ impl Heads {
         Ok(all)
     }
 
-    /// Temperature of the head, and the say of the neighbours.
-    fn weighing(&self, question: Question) -> (f64, f64) {
-        self.manifest.questions.get(question.name()).map_or((1.0, 0.0), |q| (q.temperature, q.neighbours))
+    fn weighing(&self, question: Question) -> Weighing {
+        let of = |q: &QuestionManifest| Weighing { temperature: q.temperature, neighbours: q.neighbours };
+        self.manifest.questions.get(question.name()).map_or(Weighing::NONE, of)
     }
 
     fn central_sentences<'t>(&self, reading: &Reading<'t>) -> Vec<Option<&'t str>> {
@@ -227,15 +227,6 @@ impl Heads {
             combined(text, patterns, tags::decode(&words, &logits), &self.manifest.tags_from)
         })
         .collect()
-    }
-}
-
-/// Gives the neighbours their say: what a small encoder reads into a ticket is right more often where those that read most like it
-/// are asked, too.
-fn weigh(probabilities: &mut [f32], shares: &[f32], say: f64) {
-    let say = say as f32;
-    for (probability, share) in probabilities.iter_mut().zip(shares) {
-        *probability = (1.0 - say) * *probability + say * share;
     }
 }
 
@@ -262,6 +253,12 @@ pub fn rows(matrix: &Tensor) -> Vec<Vec<f32>> {
     let columns = matrix.size()[1] as usize;
     let flat = Vec::<f32>::try_from(matrix.to_kind(Kind::Float).contiguous().view(-1)).unwrap_or_default();
     flat.chunks(columns).map(<[f32]>::to_vec).collect()
+}
+
+/// Vectors of one length as a matrix, one per row.
+pub fn matrix(rows: &[Vec<f32>]) -> Tensor {
+    let columns = rows.first().map_or(0, Vec::len);
+    Tensor::from_slice(&rows.concat()).view([rows.len() as i64, columns as i64])
 }
 
 /// Both files as they are, held against each other: the weights in f32, with the known tickets' embeddings.

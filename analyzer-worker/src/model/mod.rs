@@ -14,6 +14,7 @@
 //! - [`features`]: what the questions' layers see of a ticket beside its text
 //! - [`tags`]: entities as tags of words
 //! - [`net`]: the layers on the encoder
+//! - [`weighing`]: from their outputs, and what known tickets say, to probabilities
 //! - [`favour`]: which cues speak for which label
 //! - [`heads`]: the layers with their meaning: labels, temperatures, thresholds
 //! - [`own`]: a team's own questions
@@ -36,6 +37,7 @@ pub mod reading;
 pub mod rounded;
 pub mod tags;
 pub mod tokenizer;
+pub mod weighing;
 
 pub use embedder::Embedder;
 pub use heads::Heads;
