@@ -127,7 +127,15 @@ impl Publisher {
     /// [`BusError::Fenced`] when the stream did not end where it was believed to, [`BusError::Remembered`] when it lost
     /// events that it takes for repetitions now; some of the events may be on it after any error.
     pub async fn send(&mut self, events: &[Envelope]) -> Result<(), BusError> {
-        for (index, event) in events.iter().enumerate() {
+        self.send_encoded(events, events.iter().map(payload).collect::<Result<_, _>>()?).await
+    }
+
+    /// As [`Publisher::send`], for whoever has the [`payload`] of each already.
+    ///
+    /// # Errors
+    /// As [`Publisher::send`].
+    pub async fn send_encoded(&mut self, events: &[Envelope], payloads: Vec<Bytes>) -> Result<(), BusError> {
+        for (index, (event, payload)) in events.iter().zip(payloads).enumerate() {
             while self.sent.sequence.saturating_sub(self.acknowledged.sequence) >= WINDOW
                 && !self.under_way.is_empty()
             {
@@ -135,16 +143,16 @@ impl Publisher {
             }
             // The first says whether the stream ends where it is believed to, the last that all are stored.
             let asks = self.last_id.is_none() || (index + 1) % ASK_EVERY == 0 || index + 1 == events.len();
-            self.send_one(event, asks).await?;
+            self.send_one(event, payload, asks).await?;
             reach("bus.sent");
         }
         Ok(())
     }
 
-    async fn send_one(&mut self, event: &Envelope, asks: bool) -> Result<(), BusError> {
+    async fn send_one(&mut self, event: &Envelope, payload: Bytes, asks: bool) -> Result<(), BusError> {
         let id = headers::message_id(event, self.sent.sequence, self.ids);
         let headers = headers::of(event, &id, self.sent, self.last_id.as_deref());
-        let (subject, payload) = (subject::of(event), payload(event)?);
+        let subject = subject::of(event);
         let sequence = self.sent.sequence + 1;
         self.sent = Tail { position: event.position, id: Some(event.id), sequence };
         self.last_id = Some(id);

@@ -31,18 +31,16 @@ impl Hub {
     /// Appends one event to each of the tickets, by number.
     pub(crate) async fn append(&self, tickets: impl IntoIterator<Item = u128>) {
         for ticket in tickets {
-            let id = EventId::new(Uuid::now_v7());
-            let event = TicketEvent::AnalysisFailed(AnalysisFailed { reason: "r".into(), attempts: 1 });
-            let metadata =
-                Metadata { correlationid: id, causationid: None, traceparent: None, actor: "test".into() };
-            let append = Append {
-                ticket: TicketId::new(ticket.into()),
-                expected: Expected::Any,
-                events: vec![NewEvent { id, event, metadata }],
-                idempotency: None,
-            };
-            self.store.append(append).await.unwrap();
+            self.append_many(ticket, 1).await;
         }
+    }
+
+    /// Appends that many events to the ticket of this number.
+    pub(crate) async fn append_many(&self, ticket: u128, events: usize) {
+        let ticket = TicketId::new(ticket.into());
+        let events = std::iter::repeat_with(event).take(events).collect();
+        let append = Append { ticket, expected: Expected::Any, events, idempotency: None };
+        self.store.append(append).await.unwrap();
     }
 
     /// Puts what the bus lacks of the log on it.
@@ -95,6 +93,13 @@ impl Hub {
     pub(crate) async fn head(&self) -> Position {
         self.store.head().await.unwrap()
     }
+}
+
+fn event() -> NewEvent {
+    let id = EventId::new(Uuid::now_v7());
+    let event = TicketEvent::AnalysisFailed(AnalysisFailed { reason: "r".into(), attempts: 1 });
+    let metadata = Metadata { correlationid: id, causationid: None, traceparent: None, actor: "test".into() };
+    NewEvent { id, event, metadata }
 }
 
 #[derive(Debug)]
