@@ -9,7 +9,7 @@ use crate::model::weighing::Weighing;
 #[must_use]
 pub fn temperature(logits: &Tensor, answers: &Tensor) -> f64 {
     let loss = |temperature: f64| (logits / temperature).cross_entropy_for_logits(answers).double_value(&[]);
-    temperatures().map(|t| (t, loss(t))).fold((1.0, f64::INFINITY), |a, b| if b.1 < a.1 { b } else { a }).0
+    least(temperatures(), 1.0, loss)
 }
 
 fn temperatures() -> impl Iterator<Item = f64> {
@@ -23,12 +23,17 @@ pub fn weighing(logits: &Tensor, shares: &Tensor, answers: &Tensor) -> Weighing 
     let says = (0..=12).map(|step| f64::from(step) / 20.0);
     let all = temperatures()
         .flat_map(|temperature| says.clone().map(move |neighbours| Weighing { temperature, neighbours }));
-    let loss = |weighing: &Weighing| {
+    let loss = |weighing: Weighing| {
         let probabilities = weighing.probabilities(logits, Some(shares)).clamp_min(f64::EPSILON);
         probabilities.log().nll_loss(answers).double_value(&[])
     };
-    let start = (Weighing::NONE, f64::INFINITY);
-    all.map(|w| (w, loss(&w))).fold(start, |a, b| if b.1 < a.1 { b } else { a }).0
+    least(all, Weighing::NONE, loss)
+}
+
+/// Whichever loses least; `otherwise` where no loss is a number.
+fn least<T: Copy>(all: impl Iterator<Item = T>, otherwise: T, loss: impl Fn(T) -> f64) -> T {
+    let each = all.map(|candidate| (candidate, loss(candidate)));
+    each.fold((otherwise, f64::INFINITY), |a, b| if b.1 < a.1 { b } else { a }).0
 }
 
 /// Expected calibration error over ten bins: how far confidence and share of right answers are apart, 0 to 1.
